@@ -1,0 +1,1 @@
+"""CalcJobs, and in `functions` the science wrapped for provenance."""

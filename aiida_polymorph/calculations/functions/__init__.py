@@ -1,0 +1,1 @@
+"""Calcfunctions: nodes unwrapped, a science function called, its result wrapped."""

@@ -1,0 +1,1 @@
+"""Data nodes of the plugin."""

@@ -1,0 +1,1 @@
+"""Structure sets from and to files."""

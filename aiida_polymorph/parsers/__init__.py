@@ -1,0 +1,1 @@
+"""Parsers: outputs of CalcJobs to nodes and exit codes."""

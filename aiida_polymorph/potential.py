@@ -1,0 +1,157 @@
+"""Potential: the way to compute energies, for LAMMPS or any ASE calculator, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ase.data import atomic_numbers
+
+ENGINES = ("lammps", "ase")
+LAMMPS_UNITS = ("real", "metal")
+KEYS = (
+    "name",
+    "engine",
+    "species",
+    "citation",
+    "units",
+    "commands",
+    "charges",
+    "files",
+    "calculator",
+    "arguments",
+)
+
+
+@dataclass(frozen=True)
+class Potential:
+    """How to compute energies.
+
+    Attributes:
+        name: what people call it.
+        engine: `lammps` or `ase`.
+        species: the elements it knows; for LAMMPS in the order of the atom types.
+        citation: where it was published.
+        units: LAMMPS's `units`, `real` or `metal` (LAMMPS only).
+        commands: LAMMPS commands from `pair_style` on (`pair_coeff`, `kspace_style`, `neighbor`, ...), one each.
+        charges: charge in e by element; given, atoms are of style `charge`, else of style `atomic`.
+        files: name -> text of the files that the commands read.
+        calculator: import path of an ASE calculator, e.g. `ase.calculators.lj.LennardJones` (ASE only).
+        arguments: keyword arguments with which the calculator is made.
+
+    Raises:
+        ValueError: if an entry is missing, unknown or doesn't fit the engine.
+    """
+
+    name: str
+    engine: str
+    species: tuple[str, ...]
+    citation: str = ""
+    units: str = "metal"
+    commands: tuple[str, ...] = ()
+    charges: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    calculator: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"potential {self.name!r}: engine is {self.engine!r}, must be one of {', '.join(ENGINES)}")
+        unknown = [symbol for symbol in self.species if symbol not in atomic_numbers]
+        if unknown or not self.species:
+            raise ValueError(f"potential {self.name!r}: species {list(self.species)} must be a list of elements")
+        self._check_lammps() if self.engine == "lammps" else self._check_ase()
+
+    def _check_lammps(self) -> None:
+        if self.units not in LAMMPS_UNITS:
+            raise ValueError(f"potential {self.name!r}: units is {self.units!r}, must be real or metal")
+        if not any(command.split()[0] == "pair_style" for command in self.commands):
+            raise ValueError(f"potential {self.name!r}: commands hold no pair_style")
+        if self.charges and set(self.charges) != set(self.species):
+            raise ValueError(f"potential {self.name!r}: charges must be given for each of {', '.join(self.species)}")
+        if any("/" in name for name in self.files):
+            raise ValueError(f"potential {self.name!r}: names of files must hold no folder")
+
+    def _check_ase(self) -> None:
+        if "." not in self.calculator:
+            raise ValueError(
+                f"potential {self.name!r}: calculator is {self.calculator!r}, must be the import path of an ASE "
+                "calculator such as ase.calculators.lj.LennardJones"
+            )
+
+    def check_species(self, symbols: Iterable[str]) -> None:
+        """Refuse elements that the potential doesn't know.
+
+        Raises:
+            ValueError: naming them.
+        """
+        missing = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.species]
+        if missing:
+            known = ", ".join(self.species)
+            raise ValueError(f"potential {self.name!r} doesn't know {', '.join(missing)}; it knows {known}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all entries as JSON-serialisable values; `from_dict` takes them back."""
+        return {**asdict(self), "species": list(self.species), "commands": list(self.commands)}
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Potential:
+        """Build a potential from plain values; `commands` may be one text of several lines.
+
+        Raises:
+            ValueError: if a key is unknown or one of name, engine, species is missing.
+        """
+        unknown = sorted(set(entries) - set(KEYS))
+        if unknown:
+            raise ValueError(f"potential: unknown key {', '.join(unknown)}; known are {', '.join(KEYS)}")
+        missing = [key for key in ("name", "engine", "species") if key not in entries]
+        if missing:
+            raise ValueError(f"potential: {', '.join(missing)} missing")
+        commands = entries.get("commands", ())
+        lines = commands.splitlines() if isinstance(commands, str) else commands
+        kept = tuple(line.strip() for line in lines if line.split("#")[0].strip())
+        return cls(**{**entries, "species": tuple(entries["species"]), "commands": kept})
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Potential:
+        """Read a potential from YAML; `files` is there a list of paths, relative to the YAML file.
+
+        Raises:
+            ValueError: if the file can't be read as a potential.
+        """
+        path = Path(path)
+        try:
+            entries = yaml.safe_load(path.read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ValueError(f"potential file {path}: {error}") from error
+        if not isinstance(entries, dict):
+            raise ValueError(f"potential file {path} must hold keys and values: {', '.join(KEYS)}")
+        try:
+            files = {Path(name).name: (path.parent / name).read_text() for name in entries.get("files", ())}
+        except OSError as error:
+            raise ValueError(f"potential file {path}: {error}") from error
+        return cls.from_dict({**entries, "files": files})
+
+
+def shipped_potentials() -> list[str]:
+    """Return the names of the potentials that come with the package."""
+    folder = resources.files("aiida_polymorph") / "potentials"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_potential(name_or_path: str) -> Potential:
+    """Return a shipped potential by name, or read one from a file.
+
+    Raises:
+        ValueError: if there is neither.
+    """
+    if name_or_path in shipped_potentials():
+        return Potential.from_file(str(resources.files("aiida_polymorph") / "potentials" / f"{name_or_path}.yaml"))
+    if Path(name_or_path).is_file():
+        return Potential.from_file(name_or_path)
+    names = ", ".join(shipped_potentials())
+    raise ValueError(f"potential {name_or_path!r} is neither a file nor one that ships: {names}")

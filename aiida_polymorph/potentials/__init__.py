@@ -1,0 +1,1 @@
+"""Potentials that ship with the package, one YAML file each."""

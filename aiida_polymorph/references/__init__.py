@@ -1,0 +1,1 @@
+"""Known phases that ship with the package."""

@@ -1,0 +1,1 @@
+"""Chemical potentials and phase diagrams."""

@@ -1,0 +1,1 @@
+"""WorkChains, one for each question, and their protocols."""
