@@ -1,0 +1,17 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference_folder() -> Path:
+    """The published reference data, where this checkout lies beside it."""
+    if not REFERENCE.is_dir():
+        pytest.skip("the reference data is not there: a folder shared/reference beside the checkout")
+    return REFERENCE
