@@ -182,23 +182,33 @@ class StructureSet:
         return tuple(chemical_symbols[number] for number in np.unique(self.numbers))
 
     @cached_property
+    def element_counts(self) -> np.ndarray:
+        """Atoms of each element of `species` in each structure, shape (n, elements)."""
+        elements, element = np.unique(self.numbers, return_inverse=True)
+        counts = np.zeros((len(self), len(elements)), dtype=int)
+        np.add.at(counts, (np.repeat(np.arange(len(self)), self.lengths), element), 1)
+        return counts
+
+    @cached_property
     def composition(self) -> str:
         """Reduced formula that all structures share, e.g. `TiO2`; "" for an empty set.
 
         Raises:
             ValueError: if the structures have different compositions.
         """
-        found = {reduced_composition(self.numbers[a:b]) for a, b in zip(self.offsets, self.offsets[1:], strict=False)}
+        elements, ratios = np.unique(self.numbers), self.element_counts // np.maximum(self.formula_units, 1)[:, None]
+        found = [
+            tuple((z, n) for z, n in zip(elements, ratio, strict=True) if n) for ratio in np.unique(ratios, axis=0)
+        ]
         if len(found) > 1:
             formulas = ", ".join(sorted(composition_formula(each) for each in found))
             raise ValueError(f"the structures have different compositions: {formulas}")
-        return composition_formula(found.pop()) if found else ""
+        return composition_formula(found[0]) if found else ""
 
     @cached_property
     def formula_units(self) -> np.ndarray:
         """Formula units in each cell, shape (n,)."""
-        bounds = zip(self.offsets, self.offsets[1:], strict=False)
-        return np.array([formula_units_of(self.numbers[a:b]) for a, b in bounds], dtype=int)
+        return np.gcd.reduce(self.element_counts, axis=1)
 
     @cached_property
     def enthalpy_per_formula_unit(self) -> np.ndarray:

@@ -1,0 +1,39 @@
+"""PotentialData: the way to compute energies, in a node."""
+
+from __future__ import annotations
+
+import io
+from typing import Self
+
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+
+from aiida_polymorph.potential import Potential
+
+
+class PotentialData(orm.Data):
+    """A `Potential` in a node: its entries as attributes for queries, its files as text in the repository."""
+
+    @classmethod
+    def from_potential(cls, potential: Potential) -> Self:
+        """Make an unstored node of a potential; the node's label is the potential's name."""
+        entries = potential.to_dict()
+        files = entries.pop("files")
+        node = cls(label=potential.name)
+        node.base.attributes.set_many(entries)
+        for name, text in files.items():
+            node.base.repository.put_object_from_filelike(io.BytesIO(text.encode()), name)
+        return node
+
+    def to_potential(self) -> Potential:
+        """Return the potential."""
+        read, names = self.base.repository.get_object_content, self.base.repository.list_object_names()
+        return Potential.from_dict({**self.base.attributes.all, "files": {name: read(name) for name in names}})
+
+    def _validate(self) -> bool:
+        super()._validate()
+        try:
+            self.to_potential()
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return True
