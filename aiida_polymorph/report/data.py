@@ -1,0 +1,132 @@
+"""What the report shows, as plain Python and NumPy; the AiiDA layer fills it from nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+
+
+@dataclass(frozen=True, eq=False)
+class LandscapeView:
+    """The clustered structures of one pressure: n structures, k clusters, m references that were not found.
+
+    Attributes:
+        pressure_gpa: pressure of the search.
+        coordinates: KPCA components, shape (n, c), c >= 2.
+        labels: cluster of each structure, shape (n,); -1 where it belongs to none.
+        enthalpy: eV per formula unit, shape (n,).
+        volume: angstrom^3 per formula unit, shape (n,).
+        names: phase name of each cluster, k of them, in the order of the labels.
+        known: whether the phase is a reference, shape (k,).
+        representatives: index of each cluster's representative within the n structures, shape (k,).
+        missing_names: references that the search did not find, m of them.
+        missing_coordinates: their place on the same map, shape (m, c).
+        eps: chosen radius of DBSCAN.
+        scan_eps, scan_clusters: how the number of clusters depends on eps, shape (s,) each; empty if unknown.
+        min_samples: of DBSCAN.
+        found_once: number of minima found once.
+        relaxed, failed: structures that entered, and those that didn't by reason.
+        structures: the n structures themselves, for the chemiscope view; None leaves that view out.
+    """
+
+    pressure_gpa: float
+    coordinates: np.ndarray
+    labels: np.ndarray
+    enthalpy: np.ndarray
+    volume: np.ndarray
+    names: Sequence[str]
+    known: np.ndarray
+    representatives: np.ndarray
+    missing_names: Sequence[str] = ()
+    missing_coordinates: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    eps: float = float("nan")
+    scan_eps: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    scan_clusters: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    min_samples: int = 3
+    found_once: int | None = None
+    relaxed: int | None = None
+    failed: Mapping[str, int] = field(default_factory=dict)
+    structures: StructureSet | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SurrogateView:
+    """One surrogate and its test.
+
+    Attributes:
+        pressure_gpa: pressure that it was trained at.
+        target: `enthalpy` (eV per formula unit) or `basin entropy` (kB per formula unit).
+        evaluation: `random`, `novel` and `cluster`, each a mapping with `mae`, `rmse`, `r2`, in the target's unit.
+        actual, predicted: held-out values, shape (t,) each.
+        error: stated errors of the predictions, shape (t,), or None.
+    """
+
+    pressure_gpa: float
+    target: str
+    evaluation: Mapping[str, Mapping[str, float | None]]
+    actual: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    predicted: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    error: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """A node of the provenance graph that a number of the report came from.
+
+    Attributes:
+        role: what it gives to the report, e.g. `Landscape at 20 GPa`.
+        pk, uuid: its identifiers.
+        kind: its class or process label, e.g. `LandscapeData`.
+        created: when, as text.
+        link: a place to read more, relative or file link; None for none.
+    """
+
+    role: str
+    pk: int
+    uuid: str
+    kind: str = ""
+    created: str = ""
+    link: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ReportData:
+    """Everything that one report shows; whatever is left out, the report says that it is not there.
+
+    Attributes:
+        title: heading of the page.
+        formula: composition, e.g. `TiO2`.
+        settings: name -> value or nested mapping, shown as a table (recipe, minimiser, fingerprint, ...).
+        landscapes: one for each searched pressure.
+        phases: rows with the fields of `aiida-polymorph phases --json`, of all pressures; unknown is None.
+        potentials: chemical potentials of the phases; None without.
+        surrogates: the surrogates with their tests.
+        basin_entropy: one mapping for each pressure: `pressure_gpa`, `components`, `overdispersion`, ...
+        nodes: where the numbers came from.
+        temperatures: of the chemical-potential figures, K.
+        diagram_temperatures: first and last of the phase diagram, K.
+        relative_to: phase that chemical potentials are drawn relative to; None takes one by itself.
+        created: when and by which version, as text.
+        notes: warnings that a reader of the numbers must see.
+    """
+
+    title: str
+    formula: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    landscapes: Sequence[LandscapeView] = ()
+    phases: Sequence[Mapping[str, Any]] = ()
+    potentials: ChemicalPotentials | None = None
+    surrogates: Sequence[SurrogateView] = ()
+    basin_entropy: Sequence[Mapping[str, Any]] = ()
+    nodes: Sequence[NodeRecord] = ()
+    temperatures: Sequence[float] = (1600.0,)
+    diagram_temperatures: tuple[float, float] = (0.0, 2000.0)
+    relative_to: str | None = None
+    created: str = ""
+    notes: Sequence[str] = ()
