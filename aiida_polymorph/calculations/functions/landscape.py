@@ -1,0 +1,66 @@
+"""From structure sets to clusters: fingerprints, map, eps, table of clusters."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.record import RecordData
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.landscape.settings import AnalysisSettings
+
+
+def processes() -> int:
+    """Return how many processes an analysis may use: those that this one is allowed to run on."""
+    return len(os.sched_getaffinity(0))
+
+
+@calcfunction
+def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> RecordData:
+    """Fingerprints of the usable structures: arrays `features` (unit rows, single precision) and `rows`."""
+    from aiida_polymorph.landscape import fingerprints
+
+    members = structures.to_set()
+    rows = np.flatnonzero(fingerprints.usable(members))
+    chosen = AnalysisSettings.from_dict(settings.get_dict()).fingerprints
+    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes=processes())
+    return RecordData.from_record({"features": features.astype(np.float32), "rows": rows}, settings=chosen.to_dict())
+
+
+@calcfunction
+def build_landscape(structures: StructureSetData, fingerprints: RecordData, settings: orm.Dict) -> LandscapeData:
+    """Map and clusters of one pressure; labels refer to the structures of the array `rows`."""
+    from aiida_polymorph.landscape import clusters, kernel_map
+
+    chosen = AnalysisSettings.from_dict(settings.get_dict())
+    rows = fingerprints.get_array("rows")
+    usable = structures.to_set().select(rows)
+    features = fingerprints.get_array("features").astype(float)
+    pressure_map = kernel_map.kernel_pca(features, chosen.components, chosen.kernel_power)
+    choice = clusters.choose_eps(features, chosen.min_samples, eps=chosen.eps)
+    labels = clusters.dbscan(features, choice.eps, chosen.min_samples)
+    distinct = clusters.dbscan(features, choice.eps, min_samples=1)
+    table = clusters.summarise(usable, labels, chosen.symprec)
+    arrays = {
+        "rows": rows,
+        "labels": labels,
+        "distinct": distinct,
+        "coordinates": pressure_map.coordinates,
+        "variances": pressure_map.variances,
+    }
+    scan = [[eps, *counts] for eps, counts in choice.scan.items()]
+    return LandscapeData.from_record(
+        arrays,
+        pressure_gpa=structures.value("pressure_gpa"),
+        composition=structures.value("composition"),
+        structures=len(rows),
+        eps={**asdict(choice), "scan": scan},
+        minima=asdict(clusters.count_minima(distinct, chosen.min_samples)),
+        clusters=[asdict(cluster) for cluster in table],
+        settings=chosen.to_dict(),
+    )

@@ -1,0 +1,258 @@
+"""The table of phases over all pressures: clusters, references and carried structures brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from aiida_polymorph.landscape.clusters import Cluster, summarise
+from aiida_polymorph.landscape.phases import (
+    CarriedClusters,
+    FoundClusters,
+    Phase,
+    label_clusters,
+    match_phases,
+    nearest,
+)
+from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
+from aiida_polymorph.structures import StructureSet
+
+SADDLE_DROP = 1e-4
+"""Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point."""
+
+
+@dataclass(frozen=True, eq=False)
+class PressureResult:
+    """What is known at one pressure: n usable structures, m relaxed candidates.
+
+    Attributes:
+        pressure_gpa: the pressure.
+        structures: found by the search, usable ones only.
+        features: their fingerprints, unit rows, shape (n, d).
+        labels: cluster of each structure, -1 where its minimum was found too rarely, shape (n,).
+        distinct: distinct minimum of each structure, shape (n,).
+        clusters: summary of each cluster, in the order of the labels.
+        eps: threshold of the clustering.
+        candidates: relaxed here, with the columns of `candidates.propose_candidates`, converged ones only.
+        candidate_features: their fingerprints, shape (m, d).
+    """
+
+    pressure_gpa: float
+    structures: StructureSet
+    features: np.ndarray
+    labels: np.ndarray
+    distinct: np.ndarray
+    clusters: Sequence[Cluster]
+    eps: float
+    candidates: StructureSet
+    candidate_features: np.ndarray
+
+
+@dataclass(frozen=True)
+class ReferenceState:
+    """What a reference is at one pressure: `minimum`, `saddle`, `transformed` or `failed`; `row` among candidates."""
+
+    name: str
+    state: str
+    row: int = -1
+    space_group: str = ""
+
+
+@dataclass(eq=False)
+class _At:
+    """One pressure, with rarely found minima added to the clusters where a candidate falls on them."""
+
+    result: PressureResult
+    symprec: float
+    started_as: Mapping[str, str]
+    clusters: list[Cluster] = field(init=False)
+    references: list[ReferenceState] = field(init=False)
+    groups: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.groups = np.array([space_group(atoms, self.symprec) for atoms in self.result.candidates], dtype=str)
+        self.references = [self._state(name) for name in self.started_as]
+        self.clusters = [*self.result.clusters, *self._rare_clusters()]
+
+    def rows(self, kind: str) -> np.ndarray:
+        return np.flatnonzero(self.result.candidates.columns["kind"] == kind)
+
+    def state_of(self, name: str) -> str | None:
+        return next((reference.state for reference in self.references if reference.name == name), None)
+
+    def _row(self, kind: str, name: str) -> int:
+        rows = [int(i) for i in self.rows(kind) if self.result.candidates.columns["name"][i] == name]
+        return rows[0] if rows else -1
+
+    def _state(self, name: str) -> ReferenceState:
+        row, rattled = self._row("reference", name), self._row("rattled", name)
+        if row < 0:
+            return ReferenceState(name, "failed")
+        if self.groups[row] != self.started_as[name]:
+            return ReferenceState(name, "transformed", row, self.groups[row])
+        return ReferenceState(name, "saddle" if self._left(row, rattled) else "minimum", row, self.groups[row])
+
+    def _left(self, row: int, rattled: int) -> bool:
+        """Whether the rattled copy ended elsewhere; one that failed to converge says nothing."""
+        if rattled < 0:
+            return False
+        enthalpies = self.result.candidates.enthalpy_per_formula_unit
+        features = self.result.candidate_features
+        fell = enthalpies[row] - enthalpies[rattled] > SADDLE_DROP
+        return bool(fell or np.linalg.norm(features[row] - features[rattled]) > self.result.eps)
+
+    def _rare_clusters(self) -> list[Cluster]:
+        minima = [row.row for row in self.references if row.state == "minimum"]
+        probes = np.concatenate([minima, self.rows("carried")]).astype(int)
+        if len(probes) == 0:
+            return []
+        closest, distances = nearest(self.result.candidate_features[probes], self.result.features)
+        hits = closest[(distances <= self.result.eps) & (self.result.labels[closest] < 0)]
+        rare = np.unique(self.result.distinct[hits])
+        renumbered = np.full(len(self.result.labels), -1)
+        for number, minimum in enumerate(rare):
+            renumbered[self.result.distinct == minimum] = number
+        first = len(self.result.clusters)
+        added = summarise(self.result.structures, renumbered, self.symprec)
+        return [replace(cluster, label=first + cluster.label) for cluster in added]
+
+    def found(self) -> FoundClusters:
+        representatives = [cluster.representative for cluster in self.clusters]
+        features = self.result.features[representatives]
+        minima = [state for state in self.references if state.state == "minimum"]
+        reference_features = self.result.candidate_features[[state.row for state in minima]]
+        names = [state.name for state in minima]
+        return FoundClusters(
+            pressure_gpa=self.result.pressure_gpa,
+            features=features,
+            enthalpies=np.array([cluster.enthalpy_per_formula_unit for cluster in self.clusters]),
+            space_groups=[cluster.space_group for cluster in self.clusters],
+            references=[m.name for m in label_clusters(features, reference_features, names, self.result.eps)],
+            eps=self.result.eps,
+        )
+
+    def carried(self) -> list[CarriedClusters]:
+        columns = self.result.candidates.columns
+        rows = self.rows("carried")
+        sources = np.unique(columns["origin_gpa"][rows])
+        return [self._carried_from(rows[columns["origin_gpa"][rows] == source], source) for source in sources]
+
+    def _carried_from(self, rows: np.ndarray, source: float) -> CarriedClusters:
+        return CarriedClusters(
+            source_gpa=float(source),
+            target_gpa=self.result.pressure_gpa,
+            clusters=self.result.candidates.columns["origin_cluster"][rows],
+            features=self.result.candidate_features[rows],
+            enthalpies=self.result.candidates.enthalpy_per_formula_unit[rows],
+            space_groups=list(self.groups[rows]),
+        )
+
+
+def assemble_phases(
+    results: Sequence[PressureResult], started_as: Mapping[str, str], symprec: float = 0.01
+) -> StructureSet:
+    """Return one structure for each phase and pressure at which the phase is known.
+
+    A cluster is labelled by a reference that is a minimum at that pressure: it kept its space group when relaxed, and
+    a rattled copy of it came back. Clusters of several pressures are matched as `phases.match_phases` says.
+
+    Args:
+        results: one for each pressure.
+        started_as: space group of each reference before it was relaxed, by name.
+        symprec: spglib's tolerance, angstrom.
+
+    Returns:
+        Structures with the columns `name`, `known`, `pressure_gpa`, `enthalpy` (eV, whole cell), `state` (`found`,
+        `missed`: a minimum that the search didn't find, `saddle`), `cluster` (-1 where not found), `found`
+        (times by number of formula units, shape (rows, sizes)), `primitive_formula_units` (0 where unknown),
+        `space_group`, `index` (of the representative in its search, else -1). The metadata hold `sizes`, the number
+        of formula units of each column of `found`, and `transformed`, the references that left their space group.
+    """
+    at = {result.pressure_gpa: _At(result, symprec, started_as) for result in results}
+    carried = [
+        each
+        for entry in at.values()
+        for each in entry.carried()
+        if each.source_gpa in at and each.target_gpa != each.source_gpa
+    ]
+    phases = match_phases([entry.found() for entry in at.values()], carried)
+    sizes = sorted({int(n) for result in results for n in result.structures.formula_units})
+    rows = [row for phase in phases for row in _phase_rows(phase, at, sizes)]
+    rows += _unfound_references(at, {(row["name"], row["pressure_gpa"]) for row in rows}, sizes, symprec)
+    return _to_set(rows, sizes, at)
+
+
+def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> list[dict]:
+    rows = []
+    for place in phase.rows:
+        entry = at[place.pressure_gpa]
+        common = {"name": phase.name, "known": phase.known, "pressure_gpa": place.pressure_gpa}
+        if place.cluster is not None:
+            rows.append(common | _found_row(entry, entry.clusters[place.cluster], sizes))
+        elif not phase.known or entry.state_of(phase.name) not in ("minimum", "saddle"):
+            rows.append(common | _missed_row(entry, _carried_row(entry, *place.carried), sizes))
+    return rows
+
+
+def _carried_row(entry: _At, source: float, number: int) -> int:
+    rows = entry.rows("carried")
+    return int(rows[entry.result.candidates.columns["origin_gpa"][rows] == source][number])
+
+
+def _found_row(entry: _At, cluster: Cluster, sizes: Sequence[int]) -> dict:
+    members = entry.result.structures
+    return {
+        "atoms": members[cluster.representative],
+        "enthalpy": float(members.column("enthalpy")[cluster.representative]),
+        "state": "found",
+        "cluster": cluster.label,
+        "found": [cluster.found.get(size, 0) for size in sizes],
+        "primitive_formula_units": cluster.primitive_formula_units or 0,
+        "space_group": cluster.space_group,
+        "index": int(members.column("index", -1)[cluster.representative]),
+    }
+
+
+def _missed_row(entry: _At, row: int, sizes: Sequence[int], state: str = "missed", symprec: float = 0.01) -> dict:
+    atoms = entry.result.candidates[row]
+    return {
+        "atoms": atoms,
+        "enthalpy": float(entry.result.candidates.column("enthalpy")[row]),
+        "state": state,
+        "cluster": -1,
+        "found": [0] * len(sizes),
+        "primitive_formula_units": primitive_formula_units(atoms, symprec) or 0,
+        "space_group": str(entry.groups[row]),
+        "index": -1,
+    }
+
+
+def _unfound_references(
+    at: Mapping[float, _At], there: set[tuple[str, float]], sizes: Sequence[int], symprec: float
+) -> list[dict]:
+    """References that the search did not find at a pressure, as minima or as saddle points."""
+    rows = []
+    for pressure, entry in at.items():
+        for reference in entry.references:
+            if (reference.name, pressure) in there or reference.state not in ("minimum", "saddle"):
+                continue
+            state = "missed" if reference.state == "minimum" else "saddle"
+            common = {"name": reference.name, "known": True, "pressure_gpa": pressure}
+            rows.append(common | _missed_row(entry, reference.row, sizes, state, symprec))
+    return rows
+
+
+def _to_set(rows: list[dict], sizes: Sequence[int], at: Mapping[float, _At]) -> StructureSet:
+    rows = sorted(rows, key=lambda row: (not row["known"], row["name"], row["pressure_gpa"]))
+    names = [name for name in (rows[0] if rows else {}) if name != "atoms"]
+    columns = {name: [row[name] for row in rows] for name in names}
+    transformed = [
+        {"name": state.name, "pressure_gpa": pressure, "space_group": state.space_group}
+        for pressure, entry in at.items()
+        for state in entry.references
+        if state.state == "transformed"
+    ]
+    metadata = {"sizes": list(sizes), "transformed": transformed}
+    return StructureSet.from_atoms([row["atoms"] for row in rows], columns, metadata)

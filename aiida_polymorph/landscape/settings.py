@@ -1,0 +1,98 @@
+"""Settings of an analysis, validated in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from aiida_polymorph.landscape.fingerprints import FingerprintSettings
+
+SURROGATE_METHODS = ("ridge", "sparse-kernel")
+
+
+def refuse_unknown(entries: Mapping[str, Any], known: list[str], where: str) -> None:
+    """Refuse keys that mean nothing.
+
+    Raises:
+        ValueError: naming them and those that are known.
+    """
+    unknown = sorted(set(entries) - set(known))
+    if unknown:
+        raise ValueError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class SurrogateSettings:
+    """How the surrogate is trained: `ridge` on standardised features or the paper's `sparse-kernel` (equation 7)."""
+
+    method: str = "ridge"
+    members: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in SURROGATE_METHODS:
+            raise ValueError(f"surrogate: method is {self.method!r}, must be one of {', '.join(SURROGATE_METHODS)}")
+        if self.members < 2:
+            raise ValueError(f"surrogate: members is {self.members}, must be 2 or more for a spread")
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """All that a landscape, its phases and its surrogate depend on, beside the structures.
+
+    Attributes:
+        fingerprints: SOAP.
+        components: principal components that are kept and clustered on.
+        kernel_power: the kernel is (f . f')**power.
+        eps: DBSCAN's distance between unit fingerprints; None: chosen from the gap in the data.
+        min_samples: how often a minimum must be found to count as a phase.
+        symprec: spglib's tolerance, angstrom.
+        carry_window: clusters up to this enthalpy above the lowest (eV per formula unit) are relaxed at the
+            other pressures too.
+        rattle: displacement of the references (angstrom) in the check for saddle points.
+        surrogate: how it is trained.
+
+    Raises:
+        ValueError: if one is out of range.
+    """
+
+    fingerprints: FingerprintSettings = field(default_factory=FingerprintSettings)
+    components: int = 10
+    kernel_power: int = 1
+    eps: float | None = None
+    min_samples: int = 3
+    symprec: float = 0.01
+    carry_window: float = 0.5
+    rattle: float = 0.02
+    surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("components", "kernel_power", "min_samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"settings: {name} is {getattr(self, name)}, must be 1 or more")
+        for name in ("symprec", "carry_window", "rattle"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"settings: {name} is {getattr(self, name)}, must be positive")
+        if self.eps is not None and not self.eps > 0:
+            raise ValueError(f"settings: eps is {self.eps}, must be positive, or null to be chosen from the data")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; `from_dict` takes them back."""
+        return {**asdict(self), "fingerprints": self.fingerprints.to_dict()}
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> AnalysisSettings:
+        """Build settings from plain values; what is missing takes its default.
+
+        Raises:
+            ValueError: if a key is unknown or a value is out of range.
+        """
+        refuse_unknown(entries, [each.name for each in fields(cls)], "settings")
+        surrogate = entries.get("surrogate", {})
+        refuse_unknown(surrogate, [each.name for each in fields(SurrogateSettings)], "surrogate")
+        nested = {
+            "fingerprints": FingerprintSettings.from_dict(entries.get("fingerprints", {})),
+            "surrogate": SurrogateSettings(**surrogate),
+        }
+        return cls(**{**entries, **nested})
