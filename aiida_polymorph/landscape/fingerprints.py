@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers
 
 from aiida_polymorph.structures import StructureSet
@@ -131,9 +132,17 @@ def compute_fingerprints(
 def local_fingerprints(
     structures: StructureSet, settings: FingerprintSettings, species: Sequence[str]
 ) -> list[np.ndarray]:
-    """Return the SOAP vectors of the atoms, one array of shape (atoms, d) a structure, not normalised."""
+    """Return the SOAP vectors of the atoms, one array of shape (atoms, d) a structure, not normalised.
+
+    DScribe misses neighbours of atoms that lie outside the cell; so they are wrapped into it first.
+    """
     soap = _soap(settings, species)
-    return [np.asarray(soap.create(atoms)) for atoms in structures]
+    return [np.asarray(soap.create(_wrapped(atoms))) for atoms in structures]
+
+
+def _wrapped(atoms: Atoms) -> Atoms:
+    atoms.wrap(eps=0)
+    return atoms
 
 
 def _soap(settings: FingerprintSettings, species: Sequence[str]) -> SOAP:

@@ -40,7 +40,7 @@ def rematch_kernel(
     settings = settings or FingerprintSettings()
     species = structures.species
     local = _unit_rows(structures, settings, species)
-    kernel = REMatchKernel(metric="linear", alpha=alpha, threshold=1e-6, normalize_kernel=True)
+    kernel = REMatchKernel(metric="linear", alpha=alpha, threshold=1e-14, normalize_kernel=True)
     if others is None:
         return kernel.create(local)
     return kernel.create(_unit_rows(others, settings, species), local)
