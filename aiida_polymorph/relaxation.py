@@ -55,6 +55,7 @@ def write_job(
     pressure_gpa: float | np.ndarray,
     parameters: Mapping[str, Any] | None = None,
     processes: int = 1,
+    max_wall_seconds: float | None = None,
 ) -> None:
     """Write job.json, structures.npz and driver/ into `folder` (which exists); see the module's text.
 
@@ -65,6 +66,7 @@ def write_job(
         pressure_gpa: target pressure in GPa, one for all or one for each structure.
         parameters: of `RelaxParameters`, defaults where left out.
         processes: how many workers run side by side.
+        max_wall_seconds: after so long the driver stops, and keeps what it has; None for no limit.
 
     Raises:
         ValueError: if the set is empty, an index comes twice, an element is unknown to the potential, a parameter is
@@ -74,6 +76,7 @@ def write_job(
         "potential": potential.to_dict(),
         "parameters": RelaxParameters.from_dict(parameters).to_dict(),
         "processes": _checked_processes(processes),
+        "max_wall_seconds": max_wall_seconds,
     }
     _check_structures(structures)
     potential.check_species(structures.species)

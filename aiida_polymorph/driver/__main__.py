@@ -21,10 +21,12 @@ from .worker import work
 
 def main() -> int:
     """Run the job, write the summary and return the exit status: 0 done, 1 engine failed to start, 143 stopped."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _stop)
     began = time.monotonic()
     folder = Path()
     job = read_job(folder)
+    signal.setitimer(signal.ITIMER_REAL, job.max_wall_seconds or 0)
     supervisor = Supervisor(folder, job, _show)
     status = 0
     try:

@@ -32,12 +32,13 @@ class Start:
 
 @dataclass(frozen=True)
 class Job:
-    """What a job folder asks for; `arrays` are those of structures.npz."""
+    """What a job folder asks for; `arrays` are those of structures.npz, None for `max_wall_seconds` is no limit."""
 
     potential: Mapping[str, Any]
     parameters: RelaxParameters
     processes: int
     arrays: Mapping[str, np.ndarray]
+    max_wall_seconds: float | None = None
 
     def __len__(self) -> int:
         return len(self.arrays["index"])
@@ -59,4 +60,5 @@ def read_job(folder: Path) -> Job:
     entries = json.loads((folder / JOB_FILE).read_text())
     with np.load(folder / STRUCTURES_FILE) as file:
         arrays = dict(file)
-    return Job(entries["potential"], RelaxParameters.from_dict(entries["parameters"]), entries["processes"], arrays)
+    parameters = RelaxParameters.from_dict(entries["parameters"])
+    return Job(entries["potential"], parameters, entries["processes"], arrays, entries.get("max_wall_seconds"))

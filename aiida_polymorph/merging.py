@@ -1,0 +1,58 @@
+"""Sets from several jobs become one, by the structures' indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aiida_polymorph.structures import StructureSet
+
+IDENTITY = ("recipe", "pressure_gpa", "potential")
+"""Metadata without which an index doesn't say which structure is meant."""
+
+
+def indices_of(structures: StructureSet) -> np.ndarray:
+    """Return the column `index`, or 0, 1, 2, ... where the set has none, shape (n,)."""
+    return structures.columns.get("index", np.arange(len(structures)))
+
+
+def merge(sets: Sequence[StructureSet], mix_minimisers: bool = False) -> StructureSet:
+    """Join sets of one search by index, sorted by it; of those with the same index the first counts.
+
+    Args:
+        sets: parts of one search, which may overlap.
+        mix_minimisers: join sets whose minimisers differ; how often a minimum is found depends on the minimiser, so
+            the result then serves as a collection of structures, not for counting.
+
+    Raises:
+        ValueError: if the sets differ in recipe, pressure or potential, or in the minimiser without `mix_minimisers`.
+    """
+    filled = [each for each in sets if len(each)] or list(sets[:1])
+    for name in IDENTITY:
+        _check_same(filled, name, "their indices don't mean the same structures; join them by StructureSet.concatenate")
+    if not mix_minimisers:
+        _check_same(filled, "minimiser", "which minimum is reached depends on it; say so if they are to be mixed")
+    joined = StructureSet.concatenate([each.with_columns(index=indices_of(each)) for each in filled])
+    _, first = np.unique(indices_of(joined), return_index=True)
+    merged = joined.select(first)
+    return merged.with_metadata(minimiser="several") if _differ(filled, "minimiser") else merged
+
+
+def missing(structures: StructureSet, found: Sequence[StructureSet]) -> StructureSet:
+    """Return those structures, with their index, whose index is in none of the sets found."""
+    indices = indices_of(structures)
+    seen = np.concatenate([np.zeros(0, dtype=int), *(indices_of(each) for each in found)])
+    return structures.with_columns(index=indices).select(~np.isin(indices, seen))
+
+
+def _differ(sets: Sequence[StructureSet], name: str) -> bool:
+    values: list[Any] = [each.metadata.get(name) for each in sets]
+    return any(value != values[0] for value in values[1:])
+
+
+def _check_same(sets: Sequence[StructureSet], name: str, why: str) -> None:
+    if _differ(sets, name):
+        values = list(dict.fromkeys(str(each.metadata.get(name)) for each in sets))
+        raise ValueError(f"the sets differ in {name} ({' / '.join(values)}): {why}")

@@ -1,0 +1,78 @@
+"""RelaxSetParser: what a relaxation job left behind -> nodes and an exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_polymorph.calculations.relax_set import ERROR_FILE
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.driver.job import END_MARKER, RESULTS_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation import minimiser_description, read_results, read_summary
+from aiida_polymorph.statistics import count
+from aiida_polymorph.structures import StructureSet
+
+LAST_WORDS = 400
+"""Characters of the error output that go into the exit message."""
+
+
+class RelaxSetParser(Parser):
+    """Parse a job of `RelaxSetCalculation`.
+
+    Exit code 0 only if every structure has a record, at least one is relaxed, and the driver ended by itself.
+    """
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Read the records, also those of a job that was killed."""
+        folder = Path(kwargs["retrieved_temporary_folder"])
+        words = self._last_words()
+        if not (folder / RESULTS_FILE).is_file() and words:
+            return self.exit_codes.ERROR_NOT_STARTED.format(message=words)
+        try:
+            found = self._found(folder)
+        except (KeyError, TypeError, ValueError) as error:
+            return self.exit_codes.ERROR_UNREADABLE_RESULTS.format(message=error)
+        asked = len(self.node.inputs.structures)
+        self.out("summary", orm.Dict(self._summary(folder, found, asked)))
+        if len(found):
+            self.out("relaxed", StructureSetData.from_set(found))
+        return self._judge(found, asked)
+
+    def _found(self, folder: Path) -> StructureSet:
+        inputs = self.node.inputs
+        parameters = inputs.parameters.get_dict() if "parameters" in inputs else None
+        results = folder / RESULTS_FILE
+        found = read_results(results.read_text() if results.is_file() else "", inputs.structures.to_set())
+        name = inputs.potential.base.attributes.get("name")
+        found = found.with_metadata(minimiser=minimiser_description(parameters), potential=name)
+        return found.with_metadata(pressure_gpa=inputs.pressure_gpa.value) if "pressure_gpa" in inputs else found
+
+    def _summary(self, folder: Path, found: StructureSet, asked: int) -> dict[str, Any]:
+        """Count anew what the records say; take from the driver's own summary what only it knows."""
+        written = read_summary(folder) if (folder / SUMMARY_FILE).is_file() else {}
+        return {**{key: written.get(key) for key in ("wall_seconds", "engine")}, **count(found, asked)}
+
+    def _judge(self, found: StructureSet, asked: int) -> ExitCode | None:
+        complete = END_MARKER in self._read(self.node.get_option("output_filename"))
+        if len(found) < asked or not complete:
+            return self.exit_codes.ERROR_STOPPED_EARLY.format(done=len(found), asked=asked)
+        if not np.any(found.column("converged", False)):
+            reason = Counter(found.column("reason", "").tolist()).most_common(1)[0][0]
+            return self.exit_codes.ERROR_ALL_FAILED.format(asked=asked, reason=reason)
+        return None
+
+    def _read(self, name: str) -> str:
+        try:
+            return self.retrieved.base.repository.get_object_content(name)
+        except FileNotFoundError:
+            return ""
+
+    def _last_words(self) -> str:
+        names = (ERROR_FILE, self.node.get_option("scheduler_stderr"))
+        return next((text for text in (self._read(name).strip() for name in names) if text), "")[-LAST_WORDS:]
