@@ -1,0 +1,257 @@
+"""`analyse` and `phases`: from sets of structures to phases and their chemical potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_polymorph.cli.options import AS_JSON, CODE, REFERENCES, add_profile, pressure
+from aiida_polymorph.cli.output import Column, counts_text, print_json, print_rows, say, table
+
+if TYPE_CHECKING:
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.structures import StructureSetData
+
+PROTOCOLS = ("moderate", "paper", "fast")
+PHASE_COLUMNS: list[Column] = [
+    ("phase", "name", ""),
+    ("known", "known", ""),
+    ("space group", "space_group", ""),
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
+    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
+    ("f.u. in primitive cell", "primitive_formula_units", "d"),
+    ("found", lambda row: counts_text(row["found"]) or "not found", ""),
+    ("s_b (kB)", "basin_entropy_kb", ".2f"),
+    ("+-", "basin_entropy_error_kb", ".2f"),
+    ("saddle", "saddle", ""),
+]
+THERMAL_COLUMNS: list[Column] = [
+    ("mu (eV/f.u.)", "chemical_potential_ev", ".4f"),
+    ("+-", "chemical_potential_error_ev", ".4f"),
+    ("above hull (eV)", "above_hull_ev", ".4f"),
+    ("P(stable)", "probability_stable", ".2f"),
+    ("from", "method", ""),
+]
+
+
+class ListOptionCommand(click.Command):
+    """A command whose `--references` takes all files that follow it: `--references a.res b.res`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each further file."""
+        return super().parse_args(ctx, repeat_option("--references", args))
+
+
+def repeat_option(option: str, args: Sequence[str]) -> list[str]:
+    """Return the arguments with `option` written before every file that follows it."""
+    result: list[str] = []
+    following = False
+    for arg in args:
+        is_file = not arg.startswith("-") and Path(arg).exists()
+        if following and is_file and result[-1] != option:
+            result.append(option)
+        following = arg == option or (following and (is_file or result[-1] == option))
+        result.append(arg)
+    return result
+
+
+@click.command("analyse", cls=ListOptionCommand)
+@click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
+@REFERENCES
+@click.option("--no-references", is_flag=True, help="Compare with no known structures.")
+@click.option("--potential", "potential_name", metavar="NAME|FILE", help="Needed for imported sets only.")
+@click.option("--protocol", type=click.Choice(PROTOCOLS), default="moderate", show_default=True)
+@click.option(
+    "--eps", type=click.FloatRange(min=0, min_open=True), help="Radius of DBSCAN; without it chosen from the data."
+)
+@click.option("--min-samples", type=click.IntRange(min=1), help="How often a phase must be found to count as one. [3]")
+@CODE
+@AS_JSON
+@add_profile
+def analyse_command(
+    nodes: tuple[str, ...],
+    reference_files: tuple[str, ...],
+    no_references: bool,
+    potential_name: str | None,
+    protocol: str,
+    eps: float | None,
+    min_samples: int | None,
+    code_label: str | None,
+    as_json: bool,
+) -> None:
+    """Find the phases in searches (one NODE a pressure), their basin entropies, and their chemical potentials.
+
+    Known structures are relaxed at each pressure first and give their names to the phases. For a composition whose
+    known phases ship with the package (TiO2) they are taken without being asked for.
+
+    \b
+    Examples:
+      aiida-polymorph analyse 123 145 167 189
+      aiida-polymorph analyse 123 --references known/*.res --json
+      aiida-polymorph analyse 123 --no-references --eps 0.001
+    """
+    from aiida_polymorph.cli.nodes import structure_set
+    from aiida_polymorph.data.results import analysis_summary
+
+    sets = [structure_set(node) for node in nodes]
+    overrides = {"settings": {key: value for key, value in {"eps": eps, "min_samples": min_samples}.items() if value}}
+    references = None if no_references else reference_set(sets, reference_files)
+    builder = analysis_builder(sets, references, potential_name, code_label, protocol, overrides)
+    summary = analysis_summary(run_analysis(builder))
+    print_json(summary) if as_json else _print_summary(summary)
+
+
+def reference_set(sets: Sequence[StructureSetData], files: Sequence[str]) -> StructureSetData | None:
+    """Return the known structures: from files, or those that ship for the composition; None where none do.
+
+    Raises:
+        ValueError: if a file can't be read, or has another composition than the sets.
+    """
+    from aiida_polymorph.data.structures import StructureSetData
+    from aiida_polymorph.formats import read_structures
+    from aiida_polymorph.references import load_references
+
+    composition = sets[0].value("composition")
+    if files:
+        references = read_structures(list(files))
+        if references.composition != composition:
+            raise ValueError(f"the references are {references.composition}, the structures to analyse {composition}")
+    else:
+        try:
+            references = load_references(composition)
+        except ValueError:
+            return None
+    return StructureSetData.from_set(references)
+
+
+def analysis_builder(
+    sets: Sequence[StructureSetData],
+    references: StructureSetData | None,
+    potential_name: str | None = None,
+    code_label: str | None = None,
+    protocol: str | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> ProcessBuilder:
+    """Return the builder of the analysis of these sets, one for each pressure.
+
+    Raises:
+        ValueError: if a pressure is unknown or comes twice, or nobody knows the potential.
+    """
+    from aiida_polymorph.cli.nodes import find_code, potential_node, potential_of
+    from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+
+    potential = potential_node(potential_name) if potential_name else potential_of(sets)
+    if potential is None:
+        raise ValueError("the sets don't say which potential made them; name it with --potential")
+    labelled: dict[str, StructureSetData] = {}
+    for node in sets:
+        label = pressure_label(node)
+        if label in labelled:
+            raise ValueError(f"nodes {labelled[label].pk} and {node.pk} are of the same pressure; give one of each")
+        labelled[label] = node
+    return LandscapeWorkChain.get_builder_from_protocol(
+        find_code(code_label), potential, labelled, references, protocol=protocol, overrides=overrides
+    )
+
+
+def pressure_label(node: StructureSetData) -> str:
+    """Return a name for the pressure of a set, e.g. `p20` or `p2_5`.
+
+    Raises:
+        ValueError: if the pressure is unknown.
+    """
+    pressure_gpa = node.value("pressure_gpa")
+    if pressure_gpa is None:
+        raise ValueError(f"the pressure of node {node.pk} is not known; import it with --pressure")
+    return f"p{pressure_gpa:g}".replace(".", "_").replace("-", "minus").replace("+", "")
+
+
+def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
+    """Run an analysis and return its node.
+
+    Raises:
+        ValueError: if it failed.
+    """
+    from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.progress import StepWatch
+
+    (node,) = carry_out([builder], StepWatch("analysis"))
+    if not node.is_finished_ok:
+        raise ValueError(f"the analysis {node.pk} failed: {why_not(node)}; `verdi process report {node.pk}` says more")
+    return node
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases, ")
+    click.echo(f"{summary['found_once']} minima found once, eps {summary['eps']}")
+    errors = [
+        {"test": name, **summary["surrogate"][name]}
+        for name in ("random", "novel", "cluster")
+        if (summary.get("surrogate") or {}).get(name)
+    ]
+    if errors:
+        columns: list[Column] = [
+            ("surrogate tested on", "test", ""),
+            ("MAE (eV/f.u.)", "mae", ".5f"),
+            ("RMSE", "rmse", ".5f"),
+            ("R2", "r2", ".4f"),
+        ]
+        click.echo(table(errors, columns))
+    entropy = summary.get("basin_entropy") or {}
+    click.echo(
+        f"Basin entropy: {entropy.get('components')} linked groups, over-dispersion {entropy.get('overdispersion')}"
+    )
+    say(f"`aiida-polymorph phases {summary['node']}` shows the phases.")
+
+
+@click.command("phases")
+@click.argument("node", required=False, metavar="[NODE]")
+@pressure("Only at this pressure.")
+@click.option(
+    "--temperature", "temperature_k", type=click.FloatRange(min=0), metavar="K", help="Add chemical potentials."
+)
+@AS_JSON
+@add_profile
+def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: float | None, as_json: bool) -> None:
+    """Show the phases of an analysis, the newest one without NODE.
+
+    \b
+    Examples:
+      aiida-polymorph phases
+      aiida-polymorph phases 211 --pressure 20 --temperature 1600 --json
+    """
+    from aiida_polymorph.data.results import phase_rows
+
+    rows = phase_rows(find_analysis(node), pressure_gpa=pressure_gpa, temperature=temperature_k)
+    columns = PHASE_COLUMNS if temperature_k is None else PHASE_COLUMNS + THERMAL_COLUMNS
+    print_rows(rows, columns, as_json)
+
+
+def find_analysis(identifier: str | None) -> orm.ProcessNode:
+    """Return an analysis by identifier, the newest one without.
+
+    Raises:
+        ValueError: if it is none, or there is none.
+    """
+    from aiida import orm
+
+    from aiida_polymorph.cli.nodes import load, why_not
+    from aiida_polymorph.data.results import latest_analysis
+
+    node = load(identifier) if identifier else latest_analysis()
+    if node is None:
+        raise ValueError("there is no finished analysis yet; `aiida-polymorph analyse NODES...` makes one")
+    if not isinstance(node, orm.WorkChainNode) or node.process_label != "LandscapeWorkChain":
+        raise ValueError(f"node {identifier} is not an analysis; `aiida-polymorph analyse NODES...` makes one")
+    if not node.is_finished_ok:
+        raise ValueError(
+            f"analysis {node.pk} has no results: {why_not(node) if node.is_terminated else 'still under way'}"
+        )
+    return node

@@ -1,0 +1,91 @@
+"""`demo`: TiO2 from the composition to the phase diagram, in a profile of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_polymorph.cli.options import Numbers
+from aiida_polymorph.cli.output import duration, say, table
+
+if TYPE_CHECKING:
+    from aiida import orm
+
+COMPOSITION = "TiO2"
+POTENTIAL = "matsui-akaogi"
+TEMPERATURE_K = 1600.0
+
+
+@click.command("demo")
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default=".demo", show_default=True, help="Where everything is."
+)
+@click.option(
+    "--number", type=click.IntRange(min=1), default=600, show_default=True, help="Structures at each pressure."
+)
+@click.option("--pressure", "pressures_gpa", type=Numbers(least=0.0), default="0,20,40,60", show_default=True)
+def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> None:
+    """Search TiO2 with the Matsui-Akaogi potential, and end with its phase diagram.
+
+    Everything lies in FOLDER: the AiiDA profile (SQLite, ZeroMQ; no other profile is touched), the jobs, the report.
+    The daemon is started, and stopped in the end. Run again, it takes up what it has.
+    """
+    start = time.monotonic()
+    home = Path(folder).resolve()
+    _use_own_configuration(home)
+    from aiida_polymorph.cli.processes import running_daemon
+    from aiida_polymorph.cli.profiles import set_up
+
+    set_up("demo")
+    say(f"Profile set up in {home} ({duration(time.monotonic() - start)}).")
+    with running_daemon():
+        say(f"Daemon started ({duration(time.monotonic() - start)}).")
+        page = _run(home, number, pressures_gpa)
+    click.echo(f"\nThe demo took {duration(time.monotonic() - start)}.")
+    click.echo(f"Explore it: AIIDA_PATH={home} aiida-polymorph phases --pressure {pressures_gpa[0]:g}")
+    click.echo(f"Report: {page}")
+
+
+def _use_own_configuration(home: Path) -> None:
+    """Point AiiDA to this folder; it looks at the variable when it is imported."""
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["AIIDA_PATH"] = str(home)
+    warnings.filterwarnings("ignore", message="Creating AiiDA configuration folder")
+
+
+def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
+    from aiida_polymorph.cli.analyse import THERMAL_COLUMNS, analysis_builder, reference_set, run_analysis
+    from aiida_polymorph.cli.report import write_page
+    from aiida_polymorph.data.results import phase_rows
+
+    sets = [_search(pressure_gpa, number) for pressure_gpa in pressures_gpa]
+    say("Analysing ...")
+    analysis = run_analysis(analysis_builder(sets, reference_set(sets, ())))
+    page = write_page(analysis, str(home / "report.html"))
+    for pressure_gpa in pressures_gpa:
+        rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=TEMPERATURE_K)
+        stated = [row for row in rows if row["above_hull_ev"] is not None]
+        lowest = sorted(stated, key=lambda row: row["above_hull_ev"])[:8]
+        click.echo(f"\nLowest phases at {pressure_gpa:g} GPa and {TEMPERATURE_K:g} K:")
+        click.echo(table(lowest, [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]))
+    return page
+
+
+def _search(pressure_gpa: float, number: int) -> orm.Data:
+    """Search at one pressure with as many jobs at once as there are cores."""
+    from aiida_polymorph.cli.nodes import find_code, potential_node
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.progress import SearchWatch
+    from aiida_polymorph.cli.search import check_finished, cores, search_builder
+    from aiida_polymorph.search.recipe import Recipe
+
+    recipe = Recipe.propose(COMPOSITION)
+    builder = search_builder(recipe, potential_node(POTENTIAL), find_code(None), pressure_gpa, number, cores())
+    searches = carry_out([builder], SearchWatch())
+    check_finished(searches)
+    return searches[0].outputs.structures

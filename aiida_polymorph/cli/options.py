@@ -1,0 +1,105 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+MOST_NUMBERS = 1000
+
+
+class Numbers(click.ParamType):
+    """Numbers as `0,20,40`, ranges as `0:60:10` (both ends included), or both, e.g. `0:40:20,60`."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type = float, least: float | None = None, why: str = "") -> None:
+        self.kind, self.least, self.why = kind, least, why
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Return the numbers without repetition, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = [number for part in str(value).split(",") for number in self._part(part.strip())]
+        except ValueError as error:
+            self.fail(f"{value!r} ({error}); write numbers as 0,20,40 or a range as 0:60:10", param, ctx)
+        if self.least is not None and min(numbers) < self.least:
+            self.fail(f"{min(numbers):g} is less than {self.least:g}{self.why}", param, ctx)
+        return tuple(dict.fromkeys(numbers))
+
+    def _part(self, part: str) -> list[Any]:
+        if ":" not in part:
+            return [self._number(part)]
+        bounds = [self._number(each) for each in part.split(":")]
+        if len(bounds) != 3:
+            raise ValueError(f"a range has a first, a last and a step, {part!r} has {len(bounds)} numbers")
+        first, last, step = bounds
+        if step <= 0 or last < first:
+            raise ValueError(f"the range {part!r} must rise by a positive step")
+        count = int((last - first) / step + 1e-9) + 1
+        if count > MOST_NUMBERS:
+            raise ValueError(f"the range {part!r} has {count} numbers, at most {MOST_NUMBERS} are taken")
+        return [self.kind(round(first + step * i, 10)) for i in range(count)]
+
+    def _number(self, text: str) -> Any:
+        try:
+            number = self.kind(text)
+        except ValueError:
+            what = "a whole number" if self.kind is int else "a number"
+            raise ValueError(f"{text!r} is not {what}") from None
+        if not abs(number) < float("inf"):
+            raise ValueError(f"{text!r} is not finite")
+        return number
+
+
+def add_profile(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--profile` to a command and load it before the command runs."""
+
+    @click.option("-p", "--profile", "profile_name", metavar="NAME", help="AiiDA profile; without it the default one.")
+    @wraps(function)
+    def wrapper(*args: Any, profile_name: str | None, **kwargs: Any) -> Any:
+        from aiida_polymorph.cli.profiles import open_profile
+
+        open_profile(profile_name)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def pressures(required: bool = True, **settings: Any) -> Callable[..., Any]:
+    """Option `--pressure` for several pressures."""
+    text = "Pressures in GPa: 0,20,40 or a range 0:60:10."
+    return click.option("--pressure", "pressures_gpa", type=Numbers(), required=required, help=text, **settings)
+
+
+def pressure(text: str, **settings: Any) -> Callable[..., Any]:
+    """Option `--pressure` for one pressure."""
+    return click.option("--pressure", "pressure_gpa", type=float, metavar="GPA", help=text, **settings)
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on standard output.")
+POTENTIAL = click.option(
+    "--potential",
+    "potential_name",
+    required=True,
+    metavar="NAME|FILE",
+    help="Interatomic potential: the name of one that ships (matsui-akaogi) or a YAML file.",
+)
+CODE = click.option(
+    "--code",
+    "code_label",
+    metavar="LABEL",
+    help="Code that runs the relaxations, as LABEL@COMPUTER; without it the one made by `aiida-polymorph setup`.",
+)
+REFERENCES = click.option(
+    "--references",
+    "reference_files",
+    multiple=True,
+    type=click.Path(exists=True),
+    metavar="FILE",
+    help="Known structures, named by the files' stems; without it those that ship for the composition.",
+)

@@ -1,0 +1,130 @@
+"""`relax`: any structures, relaxed at each pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, pressures
+from aiida_polymorph.cli.output import Column, print_rows, say
+
+if TYPE_CHECKING:
+    from aiida_polymorph.structures import StructureSet
+
+COLUMNS: list[Column] = [
+    ("name", "name", ""),
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("f.u.", "formula_units", "d"),
+    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".5f"),
+    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".4f"),
+    ("space group", "space_group", ""),
+    ("max force (eV/A)", "max_force_ev_per_a", ".1e"),
+    ("stress error (GPa)", "max_stress_error_gpa", ".1e"),
+    ("converged", "converged", ""),
+    ("reason", "reason", ""),
+]
+
+
+@click.command("relax")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@POTENTIAL
+@pressures()
+@click.option(
+    "--rattle", type=click.FloatRange(min=0), help="Displace atoms at random by this (A) first, to leave saddles."
+)
+@click.option(
+    "--symprec",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Tolerance (A) of the space group.",
+)
+@CODE
+@AS_JSON
+@add_profile
+def relax_command(
+    files: tuple[str, ...],
+    potential_name: str,
+    pressures_gpa: tuple[float, ...],
+    rattle: float | None,
+    symprec: float,
+    code_label: str | None,
+    as_json: bool,
+) -> None:
+    """Relax the structures in FILES, positions and cell, at each pressure.
+
+    Reads whatever ASE reads, and .res files with many structures. A structure that fails is listed with the reason.
+
+    \b
+    Examples:
+      aiida-polymorph relax rutile.res anatase.cif --potential matsui-akaogi --pressure 0:60:10
+      aiida-polymorph relax known/*.res --potential my-potential.yaml --pressure 20 --json
+    """
+    from aiida_polymorph.cli.nodes import find_code, potential_node, result_of
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.progress import StepWatch
+    from aiida_polymorph.data.structures import StructureSetData
+    from aiida_polymorph.formats import read_structures
+
+    structures = at_pressures(read_structures(list(files)), pressures_gpa)
+    potential = potential_node(potential_name)
+    potential.to_potential().check_species(structures.species)
+    parameters = {"rattle": rattle} if rattle else {}
+    builder = relax_builder(StructureSetData.from_set(structures), potential, find_code(code_label), parameters)
+    (node,) = carry_out([builder], StepWatch("relaxation"))
+    relaxed = result_of(node)
+    if not as_json:
+        say(f"Process {node.pk}, set of relaxed structures {relaxed.pk}.")
+    print_rows(relaxed_rows(relaxed.to_set(), symprec), COLUMNS, as_json)
+
+
+def at_pressures(structures: StructureSet, pressures_gpa: Sequence[float]) -> StructureSet:
+    """Return every structure at every pressure: structure by structure, in the order of the pressures."""
+    import numpy as np
+
+    repeated = structures.select(np.repeat(np.arange(len(structures)), len(pressures_gpa)))
+    return repeated.with_columns(
+        index=np.arange(len(repeated)), pressure_gpa=np.tile(np.asarray(pressures_gpa, dtype=float), len(structures))
+    )
+
+
+def relax_builder(structures: Any, potential: Any, code: Any, parameters: dict[str, Any]) -> Any:
+    """Return the builder of one relaxation of all structures, each at its own pressure, on all cores."""
+    from aiida import orm
+
+    from aiida_polymorph.cli.search import cores
+    from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
+
+    builder = RelaxSetWorkChain.get_builder()
+    builder.relax.structures, builder.relax.potential, builder.relax.code = structures, potential, code
+    if parameters:
+        builder.relax.parameters = orm.Dict(parameters)
+    workers = min(cores(), len(structures))
+    builder.relax.metadata.options.resources = {"num_machines": 1, "num_mpiprocs_per_machine": workers}
+    return builder
+
+
+def relaxed_rows(structures: StructureSet, symprec: float) -> list[dict[str, Any]]:
+    """Return the entries of `relax`; a failed structure keeps what is known of it."""
+    from aiida_polymorph.landscape.symmetry import space_group
+
+    enthalpy, volume = structures.enthalpy_per_formula_unit, structures.volume_per_formula_unit
+    converged = structures.column("converged", False).astype(bool)
+    names, reasons = structures.column("name", ""), structures.column("reason", "")
+    return [
+        {
+            "name": str(names[i]),
+            "pressure_gpa": structures.column("pressure_gpa")[i],
+            "formula_units": structures.formula_units[i],
+            "enthalpy_ev_per_formula_unit": enthalpy[i],
+            "volume_a3_per_formula_unit": volume[i],
+            "space_group": space_group(structures[i], symprec) if converged[i] else None,
+            "max_force_ev_per_a": structures.column("max_force")[i],
+            "max_stress_error_gpa": structures.column("max_stress_error")[i],
+            "converged": bool(converged[i]),
+            "reason": str(reasons[i]),
+        }
+        for i in range(len(structures))
+    ]

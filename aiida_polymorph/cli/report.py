@@ -1,0 +1,68 @@
+"""`explain` and `report`: where a number comes from, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_polymorph.cli.analyse import find_analysis
+from aiida_polymorph.cli.options import AS_JSON, add_profile, pressure
+from aiida_polymorph.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from aiida import orm
+
+
+@click.command("explain")
+@click.argument("phase")
+@click.argument("node", required=False, metavar="[NODE]")
+@pressure("Pressure.", required=True)
+@click.option("--temperature", "temperature_k", type=click.FloatRange(min=0), required=True, metavar="K")
+@AS_JSON
+@add_profile
+def explain_command(phase: str, node: str | None, pressure_gpa: float, temperature_k: float, as_json: bool) -> None:
+    """Show how the chemical potential of a phase came about, back to the jobs; from the newest analysis without NODE.
+
+    \b
+    Examples:
+      aiida-polymorph explain rutile --pressure 20 --temperature 1600
+      aiida-polymorph explain 20-a-Pbca 211 --pressure 20 --temperature 700 --json
+    """
+    from dataclasses import asdict
+
+    from aiida_polymorph.data.results import explain
+    from aiida_polymorph.report.explain import explain_text
+
+    explanation = explain(find_analysis(node), phase, pressure_gpa, temperature_k)
+    print_json(asdict(explanation)) if as_json else click.echo(explain_text(explanation))
+
+
+@click.command("report")
+@click.argument("node", required=False, metavar="[NODE]")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True)
+@AS_JSON
+@add_profile
+def report_command(node: str | None, output: str, as_json: bool) -> None:
+    """Write the report of an analysis, of the newest one without NODE, as one page that needs no network.
+
+    \b
+    Examples:
+      aiida-polymorph report 211 -o report.html
+    """
+    analysis = find_analysis(node)
+    say("Drawing the report ...")
+    written = write_page(analysis, output)
+    print_json({"node": analysis.pk, "file": written}) if as_json else click.echo(f"Report: {written}")
+
+
+def write_page(analysis: orm.ProcessNode, output: str) -> str:
+    """Write the report of an analysis and return the absolute path."""
+    from aiida_polymorph.data.results import report_data
+    from aiida_polymorph.report.page import write_report
+
+    path = Path(output).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(report_data(analysis), path)
+    return str(path)

@@ -1,0 +1,80 @@
+"""The command group: which commands there are, and how errors end."""
+
+from __future__ import annotations
+
+import errno
+import os
+from importlib import import_module
+from typing import Any
+
+import click
+
+from aiida_polymorph import __version__
+
+COMMANDS = {
+    "setup": "setup",
+    "demo": "demo",
+    "search": "search",
+    "status": "status",
+    "relax": "relax",
+    "import": "exchange",
+    "export": "exchange",
+    "analyse": "analyse",
+    "phases": "analyse",
+    "explain": "report",
+    "report": "report",
+}
+"""Command -> module of `aiida_polymorph.cli` that holds it, as `<command>_command`."""
+
+DEBUG = "AIIDA_POLYMORPH_DEBUG"
+
+
+class CommandGroup(click.Group):
+    """Loads a command when it is asked for, and turns errors into messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(import_module(f"aiida_polymorph.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; whatever goes wrong becomes one message, unless the debug variable is set."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get(DEBUG) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+                raise
+            raise click.ClickException(message_of(error)) from error
+
+
+def message_of(error: Exception) -> str:
+    """Return what to tell the user of an error."""
+    text = str(error).strip()
+    if text and (isinstance(error, ValueError | OSError) or type(error).__module__.startswith("aiida.")):
+        return text
+    return f"{type(error).__name__}: {text or 'no message'} (unforeseen; {DEBUG}=1 shows where it came from)"
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "-V", "--version")
+def main() -> None:
+    """Predict which crystal polymorphs are stable, from random structure searches.
+
+    \b
+    From a composition to a phase diagram:
+      aiida-polymorph setup
+      aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 0,20,40,60 --number 1000
+      aiida-polymorph status
+      aiida-polymorph analyse 123 145 167 189
+      aiida-polymorph phases --pressure 20 --temperature 1600
+      aiida-polymorph report 211 -o report.html
+
+    `aiida-polymorph COMMAND --help` shows each command with examples.
+    """

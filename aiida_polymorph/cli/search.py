@@ -1,0 +1,193 @@
+"""`search`: random structure searches, one for each pressure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
+from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
+
+if TYPE_CHECKING:
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.potential import PotentialData
+    from aiida_polymorph.search.recipe import Recipe
+
+COLUMNS: list[Column] = [
+    ("node", "node", "d"),
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("asked", "asked", "d"),
+    ("relaxed", "relaxed", "d"),
+    ("failed", lambda row: counts_text(row["failed"]) or "0", ""),
+    ("force calls", "force_calls_mean", ".0f"),
+    ("CPU", lambda row: duration(row["cpu_seconds"]), ""),
+    ("took", lambda row: duration(row["wall_seconds"]), ""),
+]
+NO_LOWER_BOUND = ": below it the enthalpy has no lower bound, the atoms would just fly apart"
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """Return `Ti-O=1.6` and the like as a mapping."""
+    separations = {}
+    for value in values:
+        pair, _, number = value.partition("=")
+        try:
+            separations[pair.strip()] = float(number)
+        except ValueError:
+            raise click.BadParameter(f"{value!r}; write it as Ti-O=1.6", ctx, param) from None
+    return separations
+
+
+@click.command("search")
+@click.argument("composition")
+@POTENTIAL
+@click.option(
+    "--pressure",
+    "pressures_gpa",
+    type=Numbers(least=0.0, why=NO_LOWER_BOUND),
+    required=True,
+    help="Pressures in GPa: 0,20,40 or a range 0:60:10.",
+)
+@click.option(
+    "--number", type=click.IntRange(min=1), default=500, show_default=True, help="Structures at each pressure."
+)
+@click.option(
+    "--formula-units", type=Numbers(int, least=1), help="Formula units in a cell, e.g. 2,3,4,6.  [2,3,4,6,8,9,12]"
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same structures."
+)
+@click.option(
+    "--volume", type=click.FloatRange(min=0, min_open=True), metavar="A^3", help="Mean volume of a formula unit."
+)
+@click.option(
+    "--separation",
+    "separations",
+    multiple=True,
+    callback=parse_separations,
+    metavar="A-B=X",
+    help="Least distance, e.g. Ti-O=1.6; may be repeated.",
+)
+@click.option(
+    "--symmetry",
+    type=Numbers(int, least=1),
+    help="Space group number, or first and last (2:230:228 or 2,230); needs PyXtal.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Jobs side by side.  [as many as cores]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [100]")
+@click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
+@CODE
+@AS_JSON
+@add_profile
+def search_command(
+    composition: str,
+    potential_name: str,
+    pressures_gpa: tuple[float, ...],
+    number: int,
+    formula_units: tuple[int, ...] | None,
+    seed: int,
+    volume: float | None,
+    separations: dict[str, float],
+    symmetry: tuple[int, ...] | None,
+    jobs: int | None,
+    batch_size: int | None,
+    no_wait: bool,
+    code_label: str | None,
+    as_json: bool,
+) -> None:
+    """Search for the minima of COMPOSITION: random structures, relaxed at each pressure.
+
+    Runs through AiiDA's daemon if it is up, else in this process. What was searched before is not searched again:
+    the same command takes up what it has.
+
+    \b
+    Examples:
+      aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 0,20,40,60 --number 1000
+      aiida-polymorph search SiO2 --potential my-silica.yaml --pressure 0:30:10 --formula-units 2,4 --seed 1
+      aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 20 --no-wait --json
+    """
+    from aiida_polymorph.cli.nodes import find_code, potential_node
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.progress import SearchWatch
+    from aiida_polymorph.search.recipe import Recipe
+
+    recipe = Recipe.propose(
+        composition,
+        formula_units=formula_units,
+        seed=seed,
+        volume_per_formula_unit=volume,
+        minimum_separations=separations or None,
+        symmetry=symmetry if symmetry is None or len(symmetry) > 1 else symmetry[0],
+    )
+    potential, code = potential_node(potential_name), find_code(code_label)
+    potential.to_potential().check_species(recipe.counts)
+    builders = [
+        search_builder(recipe, potential, code, pressure_gpa, number, jobs or cores(), batch_size)
+        for pressure_gpa in pressures_gpa
+    ]
+    searches = carry_out(builders, SearchWatch(), wait=not no_wait)
+    print_rows([search_row(search) for search in searches], COLUMNS, as_json)
+    if not no_wait:
+        check_finished(searches)
+
+
+def search_builder(
+    recipe: Recipe,
+    potential: PotentialData,
+    code: orm.AbstractCode,
+    pressure_gpa: float,
+    number: int,
+    jobs: int,
+    batch_size: int | None = None,
+) -> ProcessBuilder:
+    """Return the builder of one search."""
+    from aiida_polymorph.workflows.search import SearchWorkChain
+
+    overrides: dict[str, Any] = {"max_concurrent": jobs, **({"batch_size": batch_size} if batch_size else {})}
+    builder = SearchWorkChain.get_builder_from_protocol(
+        code, potential, recipe, pressure_gpa, number, overrides=overrides
+    )
+    builder.metadata.label = f"{recipe.composition} at {pressure_gpa:g} GPa, {number} structures, seed {recipe.seed}"
+    return builder
+
+
+def search_row(search: orm.WorkChainNode) -> dict[str, Any]:
+    """Return the entry of one search; what is not known yet is None."""
+    summary: Mapping[str, Any] = search.outputs.summary.get_dict() if "summary" in search.outputs else {}
+    made = "structures" in search.outputs
+    seconds = (search.mtime - search.ctime).total_seconds() if search.is_terminated else None
+    return {
+        "node": search.outputs.structures.pk if made else search.pk,
+        "pressure_gpa": search.inputs.pressure_gpa.value,
+        "asked": search.inputs.number.value,
+        "relaxed": summary.get("relaxed"),
+        "failed": summary.get("failed", {}),
+        "force_calls_mean": summary.get("force_calls_mean"),
+        "cpu_seconds": summary.get("cpu_seconds"),
+        "wall_seconds": seconds,
+        "process": search.pk,
+    }
+
+
+def check_finished(searches: Sequence[orm.WorkChainNode]) -> None:
+    """Tell of the searches that failed.
+
+    Raises:
+        ValueError: naming them.
+    """
+    from aiida_polymorph.cli.nodes import why_not
+
+    failed = [f"{search.pk} ({why_not(search)})" for search in searches if not search.is_finished_ok]
+    if failed:
+        say("`verdi process report NUMBER` says more.")
+        raise ValueError(f"{len(failed)} of {len(searches)} searches failed: {'; '.join(failed)}")
