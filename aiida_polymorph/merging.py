@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,27 @@ def _check_same(sets: Sequence[StructureSet], name: str, why: str) -> None:
     if _differ(sets, name):
         values = list(dict.fromkeys(str(each.metadata.get(name)) for each in sets))
         raise ValueError(f"the sets differ in {name} ({' / '.join(values)}): {why}")
+
+
+def pool(sets: Sequence[StructureSet]) -> StructureSet:
+    """Join searches of one pressure; parts of the same search, told by their recipes, count once by index.
+
+    Returns:
+        All structures, with the column `index` renumbered; the metadata are those of the first set, without `recipe`.
+
+    Raises:
+        ValueError: if the sets differ in pressure, potential or minimiser.
+    """
+    for name in ("pressure_gpa", "potential", "minimiser"):
+        _check_same(sets, name, "frequencies can only be pooled where all of it is the same")
+    searches: list[list[StructureSet]] = []
+    for each in sets:
+        recipe = each.metadata.get("recipe")
+        same = (s for s in searches if recipe is not None and s[0].metadata.get("recipe") == recipe)
+        if (search := next(same, None)) is None:
+            searches.append([each])
+        else:
+            search.append(each)
+    joined = StructureSet.concatenate([merge(search) for search in searches])
+    metadata = {name: value for name, value in sets[0].metadata.items() if name != "recipe"}
+    return replace(joined.with_columns(index=np.arange(len(joined))), metadata=metadata)

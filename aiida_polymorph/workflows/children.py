@@ -1,0 +1,47 @@
+"""Children of a WorkChain: each is started once, also when the step that starts it is repeated after a crash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import ProcessState, WorkChain
+
+CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+
+
+def called_child(node: orm.WorkChainNode, label: str) -> orm.ProcessNode | None:
+    """Return the process that a WorkChain has already called under this label, None if there is none of use.
+
+    A daemon that is killed within a step repeats the whole step when it comes back; what the step had started is
+    then already there, and its link bears the label. Of no use is one that the crash caught before it had a
+    checkpoint to be continued from, and a calcfunction that it caught before its output.
+    """
+    links = node.base.links.get_outgoing(link_type=CALLS).all()
+    children = sorted((link.node for link in links if link.link_label == label), key=lambda child: child.pk)
+    return next((child for child in children if _is_alive(child)), None)
+
+
+def submit_once(workchain: WorkChain, label: str, process: Any, **inputs: Any) -> orm.ProcessNode:
+    """Submit a child under this label, or return the one that was submitted under it before."""
+    child = called_child(workchain.node, label)
+    if child is None:
+        metadata = {**inputs.pop("metadata", {}), "call_link_label": label}
+        return workchain.submit(process, **inputs, metadata=metadata)
+    workchain.report(f"{label} was already submitted as {child.process_label}<{child.pk}>: not submitted again")
+    return child
+
+
+def run_once(workchain: WorkChain, label: str, function: Any, **inputs: Any) -> orm.Data:
+    """Run a calcfunction with one output under this label, or return what it gave before."""
+    child = called_child(workchain.node, label)
+    if child is not None and child.is_finished_ok:
+        return child.outputs.result
+    return function(**inputs, metadata={"call_link_label": label})
+
+
+def _is_alive(child: orm.ProcessNode) -> bool:
+    if isinstance(child, orm.CalcFunctionNode):
+        return child.is_finished_ok
+    return child.is_terminated or child.checkpoint is not None or child.process_state is ProcessState.RUNNING

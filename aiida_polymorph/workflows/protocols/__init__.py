@@ -1,0 +1,1 @@
+"""Protocols: inputs of the WorkChains that fit together, as data."""

@@ -1,0 +1,193 @@
+"""RelaxSetWorkChain: relax a set of structures to the end, whatever stops its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import (
+    BaseRestartWorkChain,
+    ExitCode,
+    ProcessBuilder,
+    ProcessHandlerReport,
+    ProcessSpec,
+    ToContext,
+    append_,
+    process_handler,
+    while_,
+)
+
+from aiida_polymorph.calculations import relax_set
+from aiida_polymorph.calculations.functions.structures import (
+    merge_structures,
+    missing_structures,
+    summarise_relaxation,
+)
+from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.merging import missing
+from aiida_polymorph.workflows.children import called_child, run_once
+from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+
+EXIT_CODES = RelaxSetCalculation.exit_codes
+
+
+def validate_options(options: orm.Dict | None, code: orm.AbstractCode | None) -> str | None:
+    """Return what is wrong with options of the jobs on the computer of `code`, None if nothing."""
+    given = options.get_dict() if options else {}
+    problem = RelaxSetCalculation.spec().inputs["metadata"]["options"].validate(given)
+    if problem:
+        return f"options: {problem.message}"
+    if code is None or "resources" not in given:
+        return None
+    scheduler, resources = code.computer.get_scheduler(), dict(given["resources"])
+    scheduler.preprocess_resources(resources, code.computer.get_default_mpiprocs_per_machine())
+    try:
+        scheduler.validate_resources(**resources)
+    except (TypeError, ValueError) as error:
+        return f"options: resources {given['resources']}: {error}"
+    return None
+
+
+def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, None if everything does."""
+    problem = relax_set.validate_inputs(inputs, context)
+    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+
+
+class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
+    """Relax a set of structures; a job that is stopped is followed by one for the structures that it left."""
+
+    _process_class = RelaxSetCalculation
+    _protocol_file = "relax_set.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.expose_inputs(RelaxSetCalculation, exclude=("metadata",))
+        spec.input(
+            "options",
+            valid_type=orm.Dict,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help="Options of the jobs, as metadata.options of a CalcJob: resources, max_wallclock_seconds, "
+            "queue_name, ... The driver relaxes as many structures side by side as the resources have processes.",
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_process)(
+                cls.run_process,
+                cls.inspect_process,
+            ),
+            cls.results,
+        )
+        spec.expose_outputs(RelaxSetCalculation, include=("relaxed", "summary"))
+        spec.exit_code(410, "ERROR_NOT_STARTED", message="no job can start: {message}")
+        spec.exit_code(420, "ERROR_ALL_FAILED", message="no structure was relaxed; the summary counts the reasons")
+
+    def setup(self) -> None:
+        """Take over the inputs of the job."""
+        super().setup()
+        self.ctx.children = []
+        self.ctx.inputs = self.exposed_inputs(RelaxSetCalculation)
+        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
+        self.ctx.inputs["metadata"] = {"options": options}
+
+    def run_process(self) -> ToContext:
+        """Submit the next job, unless that was already done before a crash of the daemon."""
+        label = f"iteration_{self.ctx.iteration + 1:02d}"
+        child = called_child(self.node, label)
+        if child is None:
+            return super().run_process()
+        self.ctx.iteration += 1
+        self.report(f"{label} was already submitted as {child.process_label}<{child.pk}>: not submitted again")
+        return ToContext(children=append_(child))
+
+    def inspect_process(self) -> ExitCode | None:
+        """Judge the last job; where the work ends without success, hand out what was reached so far."""
+        exit_code = super().inspect_process()
+        if exit_code is not None and exit_code.status:
+            self._attach_reached()
+        return exit_code
+
+    @process_handler(priority=200, exit_codes=[EXIT_CODES.ERROR_NOT_STARTED])
+    def handle_not_started(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
+        """Give up: another job would not start either."""
+        return ProcessHandlerReport(True, self.exit_codes.ERROR_NOT_STARTED.format(message=calculation.exit_message))
+
+    @process_handler(priority=100)
+    def handle_missing_structures(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Go on with the structures that a job left: killed, out of time or memory, its results damaged."""
+        if calculation.is_finished_ok:
+            return None
+        left = missing(self.inputs.structures.to_set(), [each.to_set() for each in self._found().values()])
+        if len(left) == 0:
+            self.ctx.is_finished = True
+            return ProcessHandlerReport(True)
+        self.report(f"{calculation.process_label}<{calculation.pk}> left {len(left)} structures, which are next")
+        label = f"missing_{self.ctx.iteration:02d}"
+        start = {"structures": self.inputs.structures}
+        self.ctx.inputs["structures"] = run_once(self, label, missing_structures, **start, **self._found())
+        return ProcessHandlerReport(True)
+
+    def results(self) -> ExitCode | None:
+        """Hand out what all jobs together relaxed."""
+        self.report(f"work chain completed after {self.ctx.iteration} iterations")
+        relaxed = self._attach_reached()
+        return None if relaxed else self.exit_codes.ERROR_ALL_FAILED
+
+    def _found(self) -> dict[str, StructureSetData]:
+        """Return what the jobs have brought so far, by the label of their calls."""
+        children = enumerate(self.ctx.children, 1)
+        return {f"iteration_{i:02d}": node.outputs.relaxed for i, node in children if "relaxed" in node.outputs}
+
+    def _attach_reached(self) -> int:
+        """Attach the outputs of all jobs as one, if there are any, and return how many structures are relaxed."""
+        found = self._found()
+        if not found:
+            return 0
+        if len(self.ctx.children) == 1:
+            relaxed, summary = self.ctx.children[0].outputs.relaxed, self.ctx.children[0].outputs.summary
+        else:
+            relaxed = run_once(self, "merge", merge_structures, **found)
+            summary = run_once(self, "summarise", summarise_relaxation, **self._summaries(relaxed))
+        self.out("relaxed", relaxed)
+        self.out("summary", summary)
+        return summary["relaxed"]
+
+    def _summaries(self, relaxed: StructureSetData) -> dict[str, orm.Data]:
+        children = enumerate(self.ctx.children, 1)
+        parts = {f"iteration_{i:02d}": node.outputs.summary for i, node in children if "summary" in node.outputs}
+        return {"relaxed": relaxed, "asked": orm.Int(len(self.inputs.structures)), **parts}
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        structures: StructureSetData,
+        potential: PotentialData,
+        pressure_gpa: float | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with the inputs that a protocol stands for.
+
+        Args:
+            code: a Python with NumPy and the potential's engine.
+            structures: starting points.
+            potential: how to compute energies.
+            pressure_gpa: target pressure; None to take the column `pressure_gpa` of the structures.
+            protocol: name of a protocol, None for the default.
+            overrides: inputs that differ from the protocol's.
+
+        Raises:
+            ValueError: if there is no such protocol.
+        """
+        builder = cls.get_builder()
+        inputs = {"code": code, "structures": structures, "potential": potential, "pressure_gpa": pressure_gpa}
+        fill_builder(builder, {**cls.get_protocol_inputs(protocol, overrides), **inputs})
+        return builder
