@@ -85,6 +85,8 @@ class NodeRecord:
         kind: its class or process label, e.g. `LandscapeData`.
         created: when, as text.
         link: a place to read more, relative or file link; None for none.
+        sections: anchors of the report's sections whose numbers it leads to: `searches`, `landscape`,
+            `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`.
     """
 
     role: str
@@ -93,6 +95,7 @@ class NodeRecord:
     kind: str = ""
     created: str = ""
     link: str | None = None
+    sections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

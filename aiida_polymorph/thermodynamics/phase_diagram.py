@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -105,7 +104,9 @@ def phase_diagram(
     mu = np.array([[at.chemical_potential(t) for at in conditions] for t in temperatures])
     known = np.isfinite(mu)
     stable = np.where(known.any(axis=2), np.where(known, mu, np.inf).argmin(axis=2), -1)
-    columns = [_column_probability(at, temperatures, stable[:, j], samples, seed) for j, at in enumerate(conditions)]
+    columns = [
+        _column_probability(at, temperatures, mu[:, j], stable[:, j], samples, seed) for j, at in enumerate(conditions)
+    ]
     lines = [
         line
         for pair in neighbours(stable)
@@ -129,19 +130,29 @@ def neighbours(stable: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _column_probability(
-    at: Condition, temperatures: np.ndarray, stable: np.ndarray, samples: int, seed: int
+    at: Condition, temperatures: np.ndarray, mu: np.ndarray, stable: np.ndarray, samples: int, seed: int
 ) -> np.ndarray:
     """Return the probability of the stable phases at one pressure, shape (t,); the same draws for all temperatures."""
+    rivals = _rivals(at, temperatures, mu, stable)
     generator = np.random.default_rng(seed)
-    size = len(at.enthalpy)
-    enthalpy = at.enthalpy + at.enthalpy_error * generator.standard_normal((samples, size))
-    entropy = at.entropy + generator.standard_normal((samples, size)) @ square_root(at.entropy_covariance).T
+    enthalpy = at.enthalpy + at.enthalpy_error * generator.standard_normal((samples, len(at.enthalpy)))
+    factor = square_root(at.entropy_covariance[np.ix_(rivals, rivals)])
+    entropy = at.entropy[rivals] + generator.standard_normal((samples, len(rivals))) @ factor.T
     probability = np.full(len(temperatures), np.nan)
     for i in np.flatnonzero(stable >= 0):
-        mu = enthalpy - (KB * temperatures[i] * entropy if temperatures[i] > 0 else 0.0)
-        lowest = np.where(np.isfinite(mu), mu, np.inf).argmin(axis=1)
+        draws = enthalpy[:, rivals] - (KB * temperatures[i] * entropy if temperatures[i] > 0 else 0.0)
+        lowest = rivals[np.where(np.isfinite(draws), draws, np.inf).argmin(axis=1)]
         probability[i] = np.mean(lowest == stable[i])
     return probability
+
+
+def _rivals(at: Condition, temperatures: np.ndarray, mu: np.ndarray, stable: np.ndarray) -> np.ndarray:
+    """Return the phases within 6 standard deviations of the stable one at any of the temperatures."""
+    within = np.zeros(len(at.enthalpy), dtype=bool)
+    for i in np.flatnonzero(stable >= 0):
+        errors = difference_errors(at.covariance(temperatures[i]), stable[i])
+        within |= mu[i] - mu[i, stable[i]] <= 6 * errors
+    return np.flatnonzero(within)
 
 
 def coexistence_at_temperature(
@@ -164,8 +175,9 @@ def coexistence_at_temperature(
     i, j = _indices(potentials, a, b)
 
     def difference(pressure: float) -> float:
-        mu = potentials.at_pressure(pressure).chemical_potential(temperature)
-        return float(mu[i] - mu[j])
+        at = potentials.at_pressure(pressure)
+        thermal = KB * temperature * (at.entropy[i] - at.entropy[j]) if temperature > 0 else 0.0
+        return float(at.enthalpy[i] - at.enthalpy[j] - thermal)
 
     searched = potentials.pressures[(potentials.pressures > pressures[0]) & (potentials.pressures < pressures[-1])]
     grid = np.union1d(pressures, searched)
@@ -205,15 +217,44 @@ def coexistence_lines(
     along = [point for t in temperatures for point in coexistence_at_temperature(potentials, a, b, t, pressures)]
     across = [coexistence_at_pressure(potentials, a, b, pressure) for pressure in pressures]
     along += [p for p in across if p is not None and temperatures[0] <= p.temperature <= temperatures[-1]]
-    points = sorted((p for p in along if p.stable), key=lambda point: (point.pressure, point.temperature))
-    if not points:
-        return []
+    points = sorted(along, key=lambda point: (point.pressure, point.temperature))
     cell = np.diff(pressures).max() * 1.001, np.diff(temperatures).max() * 1.001
-    steps = pairwise(points)
-    gaps = [abs(q.pressure - p.pressure) > cell[0] or abs(q.temperature - p.temperature) > cell[1] for p, q in steps]
-    bounds = [0, *(np.flatnonzero(gaps) + 1), len(points)]
-    stretches = [points[start:stop] for start, stop in pairwise(bounds)]
-    return [CoexistenceLine(stretch[0].phases, tuple(stretch)) for stretch in stretches]
+    return [CoexistenceLine(part[0].phases, tuple(part)) for part in _stretches(potentials, points, cell)]
+
+
+def _stretches(
+    potentials: ChemicalPotentials, points: Sequence[CoexistencePoint], cell: tuple[float, float]
+) -> list[list[CoexistencePoint]]:
+    """Cut a line into its stable stretches, each drawn out to the triple points at its ends."""
+    stretches: list[list[CoexistencePoint]] = []
+    previous: CoexistencePoint | None = None
+    for point in points:
+        joined = previous is not None and (
+            point.pressure - previous.pressure <= cell[0] and abs(point.temperature - previous.temperature) <= cell[1]
+        )
+        if point.stable and not (joined and previous.stable):
+            stretches.append([_end_of_stretch(potentials, point, previous)] if joined else [])
+        elif joined and previous.stable and not point.stable:
+            stretches[-1].append(_end_of_stretch(potentials, previous, point))
+        if point.stable:
+            stretches[-1].append(point)
+        previous = point
+    return stretches
+
+
+def _end_of_stretch(
+    potentials: ChemicalPotentials, stable: CoexistencePoint, other: CoexistencePoint
+) -> CoexistencePoint:
+    """Return the last stable point on the way from a stable to an unstable one, by halving: a triple point."""
+    pressure = other.pressure
+    for _ in range(24):
+        middle = (stable.pressure + pressure) / 2
+        point = coexistence_at_pressure(potentials, *stable.phases, middle)
+        if point is not None and point.stable:
+            stable = point
+        else:
+            pressure = middle
+    return stable
 
 
 def _indices(potentials: ChemicalPotentials, *names: str) -> list[int]:

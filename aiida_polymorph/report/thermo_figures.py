@@ -1,0 +1,266 @@
+"""Figures of the thermodynamics: chemical potentials against pressure, and the phase diagram.
+
+Each function takes data and axes, draws, and returns the axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
+from aiida_polymorph.report.labels import label_points, spread
+from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.phase_diagram import PhaseDiagram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LINES = {"basin": "-", "surrogate": "--", "extrapolated": ":", "absent": ""}
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Chemical potentials relative to one phase at one temperature: f phases, p pressures.
+
+    Attributes:
+        pressures: GPa, shape (p,).
+        relative: eV per formula unit, shape (f, p).
+        error: of the difference, shape (f, p).
+        method: shape (f, p).
+        above_hull: eV per formula unit, shape (f, p).
+    """
+
+    pressures: np.ndarray
+    relative: np.ndarray
+    error: np.ndarray
+    method: np.ndarray
+    above_hull: np.ndarray
+
+
+def relative_curves(
+    potentials: ChemicalPotentials, temperature: float, relative_to: str, pressures: np.ndarray
+) -> Curves:
+    """Return the chemical potentials of all phases relative to one of them.
+
+    Raises:
+        ValueError: if that phase is not among the names.
+    """
+    if relative_to not in potentials.names:
+        raise ValueError(f"phase {relative_to!r} is not among {', '.join(potentials.names)}")
+    phase = list(potentials.names).index(relative_to)
+    at = [potentials.evaluate(temperature, pressure) for pressure in pressures]
+    return Curves(
+        pressures=np.asarray(pressures, dtype=float),
+        relative=np.array([e.mu - e.mu[phase] for e in at]).T,
+        error=np.array([e.error_relative_to(phase) for e in at]).T,
+        method=np.array([e.method for e in at]).T,
+        above_hull=np.array([e.above_hull for e in at]).T,
+    )
+
+
+def reference_phase(potentials: ChemicalPotentials, temperature: float, preferred: str | None = None) -> str:
+    """Return the phase to draw relative to: the preferred one, else one known everywhere and lowest in the mean."""
+    if preferred in potentials.names:
+        return str(preferred)
+    at = [potentials.evaluate(temperature, pressure) for pressure in potentials.pressures]
+    above = np.array([e.above_hull for e in at])
+    found = (potentials.method == "basin").sum(axis=1)
+    mean = np.where(np.isfinite(above).any(axis=0), np.nansum(above, axis=0), np.inf)
+    known = np.isfinite(above).sum(axis=0)
+    return potentials.names[int(np.lexsort((mean, -found, -known))[0])]
+
+
+def chemical_potentials(
+    potentials: ChemicalPotentials,
+    ax: Axes,
+    temperature: float,
+    relative_to: str | None = None,
+    phases: Sequence[str] | None = None,
+    grey: Sequence[str] = (),
+    window: float = 0.35,
+    most: int = 12,
+    formula: str = "f.u.",
+) -> Axes:
+    """Draw chemical potentials against pressure, relative to one phase (the paper's figure 3b).
+
+    Solid lines and filled markers where the phase was found, dashed and hollow where the surrogate speaks, dotted
+    where extrapolated from another pressure; bands are one standard deviation of the difference from the reference.
+
+    Args:
+        potentials: of all phases.
+        ax: axes, whose right margin must have room for the names.
+        temperature: K.
+        relative_to: phase at zero; see `reference_phase`.
+        phases: to draw in colour; None for all of them.
+        grey: to draw in grey and without names, as a background.
+        window: how far above the stable phase the plot reaches, eV per formula unit.
+        most: draw at most so many in colour, those that come closest to being stable.
+        formula: for the axis.
+    """
+    reference = reference_phase(potentials, temperature, relative_to)
+    lowest, highest = potentials.pressures[[0, -1]]
+    if lowest == highest:
+        lowest, highest = lowest - 5.0, highest + 5.0
+    curves = relative_curves(potentials, temperature, reference, np.linspace(lowest, highest, 121))
+    marks = relative_curves(potentials, temperature, reference, potentials.pressures)
+    names = list(potentials.names)
+    drawn = [names.index(name) for name in (phases if phases is not None else names) if name in names]
+    closest = {i: np.nanmin(np.append(curves.above_hull[i], np.inf)) for i in drawn}
+    drawn = [i for i in sorted(drawn, key=closest.__getitem__) if closest[i] <= window][:most]
+    _window(ax, curves, window)
+    for name in grey:
+        _curve(ax, curves, names.index(name), "0.75", 0.8)
+    for rank, i in enumerate(drawn):
+        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+        _curve(ax, curves, i, colour, 1.4, band=True)
+        _marks(ax, marks, i, colour, marker)
+    _curve_labels(ax, curves, drawn, [names[i] for i in drawn])
+    ax.set_xlabel("pressure, GPa")
+    ax.set_ylabel(f"chemical potential relative to {reference}, eV per {pretty_formula(formula)}", parse_math=False)
+    ax.set_title(f"{temperature:g} K", fontsize=9, loc="left")
+    return ax
+
+
+def _window(ax: Axes, curves: Curves, window: float) -> None:
+    """Set limits that show all of the hull and `window` above it."""
+    hull = curves.relative - curves.above_hull
+    low, high = (np.nanmin(hull), np.nanmax(hull)) if np.isfinite(hull).any() else (0.0, 0.0)
+    low, high = low - 0.08 * window, max(high, low + 0.3 * window) + window
+    ax.set(xlim=(curves.pressures[0], curves.pressures[-1]), ylim=(low, high))
+
+
+def _curve(ax: Axes, curves: Curves, phase: int, colour: str, width: float, band: bool = False) -> None:
+    """Draw one curve in stretches of the same method, each joined to the next."""
+    y, error = curves.relative[phase], curves.error[phase]
+    start = 0
+    for method, stretch in groupby(curves.method[phase]):
+        stop = start + len(list(stretch))
+        part = slice(start, min(stop + 1, len(y)))
+        ax.plot(curves.pressures[part], y[part], LINES[method] or "-", color=colour, lw=width, zorder=3 if band else 1)
+        start = stop
+    if band:
+        ax.fill_between(curves.pressures, y - error, y + error, color=colour, alpha=0.13, lw=0, zorder=2)
+
+
+def _marks(ax: Axes, marks: Curves, phase: int, colour: str, marker: str) -> None:
+    """Draw the searched pressures: filled where found, hollow where predicted."""
+    low, high = ax.get_ylim()
+    found = marks.method[phase] == "basin"
+    inside = (marks.relative[phase] >= low) & (marks.relative[phase] <= high)
+    for chosen, fill in ((found & inside, colour), (~found & inside, "white")):
+        x, y = marks.pressures[chosen], marks.relative[phase][chosen]
+        ax.plot(x, y, marker, ms=4.5, color=colour, markerfacecolor=fill, markeredgewidth=1.0, clip_on=False, zorder=4)
+
+
+def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequence[str]) -> None:
+    """Name each curve at its right end, beside the axes; a curve that leaves the plot, where it is last seen."""
+    low, high = ax.get_ylim()
+    colours = [COLOURS[rank % len(COLOURS)] for rank in range(len(drawn))]
+    visible = [np.flatnonzero((curves.relative[i] >= low) & (curves.relative[i] <= high)) for i in drawn]
+    last = len(curves.pressures) - 1
+    ends = [k for k, seen in enumerate(visible) if len(seen) and seen[-1] == last]
+    inner = [k for k, seen in enumerate(visible) if len(seen) and seen[-1] < last]
+    gap = 9.5 / 72 / (ax.get_window_extent().height / ax.figure.dpi) * (high - low)
+    heights = spread(np.array([curves.relative[drawn[k]][last] for k in ends]), gap, low, high)
+    for k, height in zip(ends, heights, strict=True):
+        ax.annotate(
+            names[k],
+            (curves.pressures[last], curves.relative[drawn[k]][last]),
+            xytext=(1.045, (height - low) / (high - low)),
+            textcoords="axes fraction",
+            fontsize=7.5,
+            color=colours[k],
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "lw": 0.6, "color": colours[k], "shrinkA": 0, "shrinkB": 1},
+            parse_math=False,
+        )
+    places = [visible[k][int(0.92 * (len(visible[k]) - 1))] for k in inner]
+    obstacles = [
+        np.column_stack([curves.pressures, curves.relative[i]])[np.isfinite(curves.relative[i])] for i in drawn
+    ]
+    points = np.array([[curves.pressures[p], curves.relative[drawn[k]][p]] for k, p in zip(inner, places, strict=True)])
+    label_points(
+        ax,
+        points.reshape(-1, 2),
+        [names[k] for k in inner],
+        np.concatenate(obstacles) if obstacles else np.zeros((0, 2)),
+        [colours[k] for k in inner],
+    )
+
+
+def phase_regions(diagram: PhaseDiagram, ax: Axes) -> Axes:
+    """Draw the phase diagram: regions of the stable phases, named inside, paler where less certain.
+
+    Black lines are coexistence, their grey bands one standard deviation of the pressure of coexistence.
+    """
+    present = [int(i) for i in np.unique(diagram.stable) if i >= 0]
+    ax.pcolormesh(
+        diagram.pressures, diagram.temperatures, _shades(diagram, present), shading="nearest", rasterized=True
+    )
+    ax.set(xlim=(diagram.pressures[0], diagram.pressures[-1]), ylim=(diagram.temperatures[0], diagram.temperatures[-1]))
+    for line in diagram.lines:
+        error = np.nan_to_num([point.pressure_error for point in line.points])
+        order = np.argsort(line.temperatures, kind="stable")
+        t, p, e = line.temperatures[order], line.pressures[order], error[order]
+        ax.fill_betweenx(t, p - e, p + e, color="black", alpha=0.13, lw=0)
+        ax.plot(line.pressures, line.temperatures, color="black", lw=1.2)
+    centres = np.array([_centre(diagram, i) for i in present]).reshape(-1, 2)
+    _region_labels(ax, diagram, centres, [diagram.names[i] for i in present])
+    ax.set(xlabel="pressure, GPa", ylabel="temperature, K")
+    return ax
+
+
+def _shades(diagram: PhaseDiagram, present: list[int]) -> np.ndarray:
+    """Return RGB of each cell: the phase's colour, mixed with white by one minus its probability."""
+    from matplotlib.colors import to_rgb
+
+    image = np.ones((*diagram.stable.shape, 3))
+    for rank, i in enumerate(present):
+        cells = diagram.stable == i
+        strength = 0.10 + 0.45 * np.nan_to_num(diagram.probability[cells])[:, None]
+        image[cells] = 1 - strength * (1 - np.array(to_rgb(COLOURS[rank % len(COLOURS)])))
+    return image
+
+
+def _centre(diagram: PhaseDiagram, phase: int) -> tuple[float, float]:
+    """Return pressure and temperature of the cell deepest inside the phase's region."""
+    from scipy.ndimage import distance_transform_edt
+
+    cells = np.pad(diagram.stable == phase, 1)
+    depth = distance_transform_edt(cells)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(diagram.pressures[column]), float(diagram.temperatures[row])
+
+
+def _region_labels(ax: Axes, diagram: PhaseDiagram, centres: np.ndarray, names: Sequence[str]) -> None:
+    """Write names inside regions where they fit, level or upright, beside the others with a line to them."""
+    narrow = []
+    for centre, name in zip(centres, names, strict=True):
+        for rotation, size in ((0, 9), (0, 7.5), (90, 9), (90, 7.5)):
+            style = {"ha": "center", "va": "center", "fontsize": size, "rotation": rotation, "zorder": 9}
+            text = ax.text(*centre, name, parse_math=False, **style)
+            corners = ax.transData.inverted().transform(text.get_window_extent().get_points())
+            if _inside(diagram, corners, list(diagram.names).index(name)):
+                break
+            text.remove()
+        else:
+            narrow.append((centre, name))
+    points = np.array([centre for centre, _ in narrow]).reshape(-1, 2)
+    ax.plot(*points.T, ".", color="black", ms=3)
+    label_points(ax, points, [name for _, name in narrow], centres, fontsize=8)
+
+
+def _inside(diagram: PhaseDiagram, corners: np.ndarray, phase: int) -> bool:
+    """Whether a box of the plot shows nothing but that phase."""
+    (p0, t0), (p1, t1) = corners
+    columns = np.flatnonzero((diagram.pressures >= p0) & (diagram.pressures <= p1))
+    rows = np.flatnonzero((diagram.temperatures >= t0) & (diagram.temperatures <= t1))
+    fits = p0 >= diagram.pressures[0] and p1 <= diagram.pressures[-1]
+    fits &= t0 >= diagram.temperatures[0] and t1 <= diagram.temperatures[-1]
+    return bool(fits and (diagram.stable[np.ix_(rows, columns)] == phase).all())
