@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
 from ase.data import atomic_numbers
 
 from aiida_polymorph.structures import StructureSet
@@ -137,12 +136,13 @@ def local_fingerprints(
     DScribe misses neighbours of atoms that lie outside the cell; so they are wrapped into it first.
     """
     soap = _soap(settings, species)
-    return [np.asarray(soap.create(_wrapped(atoms))) for atoms in structures]
+    return [np.asarray(soap.create(atoms)) for atoms in _wrapped(structures)]
 
 
-def _wrapped(atoms: Atoms) -> Atoms:
-    atoms.wrap(eps=0)
-    return atoms
+def _wrapped(structures: StructureSet) -> StructureSet:
+    cells = np.repeat(structures.cells, structures.lengths, axis=0)
+    fractions = np.linalg.solve(np.swapaxes(cells, 1, 2), structures.positions[:, :, None])[:, :, 0]
+    return replace(structures, positions=np.einsum("ni,nij->nj", fractions - np.floor(fractions), cells))
 
 
 def _soap(settings: FingerprintSettings, species: Sequence[str]) -> SOAP:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aiida_polymorph.landscape.kernel_map import kernel_pca
+
 FALLBACK_EPS = 1e-3
 """Where the data show no gap; right for structures relaxed to 1e-3 eV/angstrom."""
 
 LIMITS = (3e-5, 5e-3)
 """Where the gap may lie: below, copies differ by what a relaxation leaves; above, different phases merge."""
 
+TREE_COMPONENTS = 32
 WINDOW = 2.0
 STEPS_PER_DECADE = 40
 SCAN_FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
@@ -26,7 +29,7 @@ class EpsChoice:
         gap: heights of the last merge below and of the first above eps; nan where there is none.
         merges_in_gap: merges within a factor of two of eps on either side: the fewer, the clearer the gap.
         merges_below: structures that are copies of another one at this eps.
-        scan: (eps, clusters of at least min_samples, distinct minima) around the choice: how little they change.
+        scan: eps -> (clusters of at least min_samples, distinct minima) around the choice: how little they change.
         reason: how eps was chosen, or why the data could not tell it.
     """
 
@@ -34,12 +37,12 @@ class EpsChoice:
     gap: tuple[float, float]
     merges_in_gap: int
     merges_below: int
-    scan: tuple[tuple[float, int, int], ...]
+    scan: dict[float, tuple[int, int]]
     reason: str
 
 
 def choose_eps(
-    points: np.ndarray, eps: float | None = None, min_samples: int = 3, limits: tuple[float, float] = LIMITS
+    points: np.ndarray, min_samples: int = 3, eps: float | None = None, limits: tuple[float, float] = LIMITS
 ) -> EpsChoice:
     """Choose eps in the gap between copies of a minimum and different minima.
 
@@ -49,8 +52,8 @@ def choose_eps(
 
     Args:
         points: fingerprints or the map's coordinates, ten components or more, shape (n, c).
-        eps: set by hand; the gap and the scan around it are reported all the same.
         min_samples: for the clusters that the scan counts.
+        eps: set by hand; the gap and the scan around it are reported all the same.
         limits: where the gap may lie.
 
     Raises:
@@ -58,6 +61,7 @@ def choose_eps(
     """
     if len(points) == 0:
         raise ValueError("no structures to cluster: the set is empty or none of it is usable")
+    points = leading_coordinates(points)
     heights = merge_heights(points)
     if eps is None:
         chosen, reason = _gap(heights, limits)
@@ -74,14 +78,23 @@ def choose_eps(
     )
 
 
-def scan_eps(
-    points: np.ndarray, heights: np.ndarray, eps: float, min_samples: int
-) -> tuple[tuple[float, int, int], ...]:
-    """Return (eps, clusters, distinct minima) for eps times 0.1 to 10."""
+def leading_coordinates(points: np.ndarray) -> np.ndarray:
+    """Return points with more than 32 columns along their 32 leading principal axes, others as they are.
+
+    Trees are of no use in hundreds of dimensions. Distances of copies stay, and those of different minima shrink
+    little: ten components give the same clusters as all of them.
+    """
+    if points.shape[1] <= TREE_COMPONENTS:
+        return points
+    return kernel_pca(points, TREE_COMPONENTS).coordinates
+
+
+def scan_eps(points: np.ndarray, heights: np.ndarray, eps: float, min_samples: int) -> dict[float, tuple[int, int]]:
+    """Return eps -> (clusters, distinct minima) for eps times 0.1 to 10."""
     thresholds = [float(f"{eps * factor:.3g}") for factor in SCAN_FACTORS]
     clusters = [int(raw_dbscan(points, threshold, min_samples).max()) + 1 for threshold in thresholds]
     distinct = [1 + int(np.sum(heights > threshold)) for threshold in thresholds]
-    return tuple(zip(thresholds, clusters, distinct, strict=True))
+    return dict(zip(thresholds, zip(clusters, distinct, strict=True), strict=True))
 
 
 def merge_heights(points: np.ndarray) -> np.ndarray:
@@ -115,6 +128,7 @@ def raw_dbscan(points: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
         raise ValueError("no structures to cluster: the set is empty or none of it is usable")
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps is {eps} and min_samples {min_samples}, must be above 0 and at least 1")
+    points = leading_coordinates(points)
     return DBSCAN(eps=eps, min_samples=min_samples, algorithm="kd_tree").fit_predict(points)
 
 
