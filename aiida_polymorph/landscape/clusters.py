@@ -103,8 +103,8 @@ def summarise(
     structures: StructureSet,
     labels: np.ndarray,
     symprec: float = 0.01,
-    enthalpy_tolerance: float = 1e-3,
-    volume_tolerance: float = 0.05,
+    enthalpy_tolerance: float = 1e-4,
+    volume_tolerance: float = 0.02,
 ) -> list[Cluster]:
     """Return the clusters by number; an empty list where no label is 0 or above.
 

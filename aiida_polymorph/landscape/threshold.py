@@ -17,6 +17,9 @@ LIMITS = (3e-5, 5e-3)
 TREE_COMPONENTS = 32
 WINDOW = 2.0
 STEPS_PER_DECADE = 40
+STRAY_SHARE = 0.002
+"""Share of all merges that may lie in the gap: flat minima whose copies relaxed less alike."""
+
 SCAN_FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -47,8 +50,8 @@ def choose_eps(
     """Choose eps in the gap between copies of a minimum and different minima.
 
     Single linkage joins copies at the distance that the relaxation's tolerance leaves, and different minima at
-    distances larger by orders of magnitude. eps is where, on a logarithmic scale and within `limits`, the fewest
-    merges lie within a factor of two: the middle of the widest such stretch that has copies below it.
+    distances larger by orders of magnitude. eps is the middle, on a logarithmic scale and within `limits`, of the
+    widest stretch where hardly any merges lie within a factor of two and that has copies below it.
 
     Args:
         points: fingerprints or the map's coordinates, ten components or more, shape (n, c).
@@ -136,14 +139,13 @@ def _gap(heights: np.ndarray, limits: tuple[float, float]) -> tuple[float, str]:
     low, high = limits
     if not np.any(heights < high):
         return FALLBACK_EPS, "no minimum was found twice, so the data show no gap: the default"
-    decades = np.log10(high / low)
-    grid = np.geomspace(low, high, 1 + round(decades * STEPS_PER_DECADE))
+    grid = np.geomspace(low, high, 1 + round(np.log10(high / low) * STEPS_PER_DECADE))
     grid = grid[grid > heights[0]]
     near = _merges_near(heights, grid)
     fewest = near.min()
-    start, end = _widest_run(near <= fewest + np.sqrt(fewest))
-    below = near[:start].max(initial=0) if start else np.sum(heights < grid[0])
-    if below <= fewest:
+    start, end = _widest_run(near <= fewest + np.sqrt(fewest) + STRAY_SHARE * len(heights))
+    crowded = _merges_near(heights, heights[heights < grid[start]]).max(initial=0)
+    if crowded <= 2 * fewest:
         return FALLBACK_EPS, "the merge distances show no gap: the default"
     return float(f"{np.sqrt(grid[start] * grid[end]):.2g}"), "the widest gap in the merge distances"
 

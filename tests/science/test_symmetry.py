@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
+from aiida_polymorph.references import load_references
+
+
+def test_known_symmetries():
+    assert space_group(bulk("Cu", cubic=True)) == "Fm-3m"
+    known = load_references("TiO2")
+    symbols = dict(zip(known.columns["name"], (space_group(atoms) for atoms in known), strict=True))
+    assert symbols["rutile"] == "P4_2/mnm"
+    assert symbols["baddeleyite"] == "P2_1/c"
+
+
+def test_primitive_formula_units_do_not_depend_on_the_cell():
+    known = load_references("TiO2")
+    units = {name: primitive_formula_units(atoms) for name, atoms in zip(known.columns["name"], known, strict=True)}
+    assert units == {
+        "OI": 8, "TiO2B": 4, "anatase": 2, "baddeleyite": 4, "brookite": 8, "columbite": 4, "cotunnite": 4,
+        "fluorite": 1, "hollandite": 4, "pyrite": 4, "ramsdellite": 4, "rutile": 2,
+    }  # fmt: skip
+    rutile = known[list(known.columns["name"]).index("rutile")]
+    assert primitive_formula_units(rutile.repeat((2, 1, 3))) == 2
+
+
+def test_tolerance_decides():
+    atoms = bulk("Cu", cubic=True)
+    atoms.positions[0, 0] += 0.004
+    assert space_group(atoms, symprec=0.01) == "Fm-3m"
+    assert space_group(atoms, symprec=0.001) != "Fm-3m"
+
+
+def test_no_symmetry_found_is_empty_not_a_guess():
+    on_top = Atoms("Cu2", positions=np.zeros((2, 3)), cell=np.eye(3) * 3, pbc=True)
+    assert space_group(on_top) == ""
+    assert primitive_formula_units(on_top) is None
+
+
+def test_bad_tolerance_is_refused():
+    for function in (space_group, primitive_formula_units):
+        with pytest.raises(ValueError, match="symprec is 0"):
+            function(bulk("Cu"), symprec=0)
