@@ -1,0 +1,279 @@
+"""SearchWorkChain: which minima does a composition have at a pressure, and how often is each found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+from aiida import orm
+from aiida.common import timezone
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_, while_
+
+from aiida_polymorph.calculations.functions.structures import (
+    generate_structures,
+    merge_structures,
+    mix_structures,
+    summarise_search,
+)
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.merging import merge
+from aiida_polymorph.search.recipe import Recipe
+from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, validate_options
+
+LARGEST_BATCH = 300
+"""A job's start costs a second or two: little beside the minute that so many structures take."""
+
+JOBS_IN_A_QUEUE = 20
+"""Jobs side by side where a queue shares out the machine."""
+
+RELAXATION = ("clean_workdir", "code", "handler_overrides", "max_iterations", "options", "parameters", "potential")
+"""Inputs of the search that go to each batch's relaxation as they are, beside the pressure."""
+
+
+def validate_recipe(recipe: orm.Dict | None, _: Any = None) -> str | None:
+    """Return what is wrong with a recipe, None if nothing."""
+    try:
+        if recipe is not None:
+            Recipe.from_dict(recipe.get_dict())
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def validate_count(count: orm.Int | None, port: Any) -> str | None:
+    """Return what is wrong with a number of things, None if nothing."""
+    if count is not None and count.value < 1:
+        return f"{port.name} is {count.value}, must be 1 or more"
+    return None
+
+
+def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, None if everything does."""
+    if "recipe" not in inputs or "potential" not in inputs:
+        return None
+    try:
+        recipe = Recipe.from_dict(inputs["recipe"].get_dict())
+        inputs["potential"].to_potential().check_species(recipe.counts)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return validate_options(inputs.get("options"), inputs.get("code"))
+
+
+def default_jobs(computer: orm.Computer) -> int:
+    """Return how many jobs run side by side: the cores of a workstation, a fixed number where there is a queue."""
+    if computer.scheduler_type != "core.direct":
+        return JOBS_IN_A_QUEUE
+    stated = computer.get_default_mpiprocs_per_machine() or 1
+    if computer.transport_type != "core.local":
+        return stated
+    return max(stated, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def plan(number: int, jobs: int, batch_size: int | None = None) -> list[tuple[int, int]]:
+    """Return the batches of a search as (first index, how many).
+
+    Without a size: as many batches as jobs, or a multiple of it, so that all jobs end at about the same time, with at
+    most `LARGEST_BATCH` structures each.
+    """
+    rounds = ceil(number / (jobs * LARGEST_BATCH))
+    size = batch_size or ceil(number / (jobs * rounds))
+    return [(first, min(size, number - first)) for first in range(0, number, size)]
+
+
+class SearchWorkChain(ProtocolMixin, WorkChain):
+    """Make random structures after a recipe and relax them all at one pressure, in batches side by side.
+
+    Structure i depends on the recipe and on i only, so that the batches may be cut anyhow. A batch that fails loses
+    only itself: the search goes on, and what was lost is counted.
+    """
+
+    _protocol_file = "search.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.expose_inputs(RelaxSetWorkChain, include=(*RELAXATION, "pressure_gpa"))
+        spec.inputs["pressure_gpa"].required = True
+        spec.inputs["pressure_gpa"].help = "Target pressure in GPa."
+        count = {"valid_type": orm.Int, "serializer": orm.to_aiida_type, "validator": validate_count}
+        spec.input(
+            "recipe",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=validate_recipe,
+            help="How the random structures are made, as `Recipe.to_dict` gives it: composition, formula_units, "
+            "volume_per_formula_unit, minimum_separations, seed, ...",
+        )
+        spec.input("number", **count, help="How many structures: those with the indices 0 to number - 1.")
+        spec.input(
+            "batch_size",
+            **count,
+            required=False,
+            help=f"Structures in a job; left out, as many as spread evenly over the jobs, at most {LARGEST_BATCH}.",
+        )
+        spec.input(
+            "jobs",
+            **count,
+            required=False,
+            help="Jobs side by side; left out, as many as this machine has cores, or as the computer of the code "
+            f"says (default_mpiprocs_per_machine), {JOBS_IN_A_QUEUE} where it has a queue.",
+        )
+        spec.input(
+            "mix_minimisers",
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(False),
+            serializer=orm.to_aiida_type,
+            help="Merge batches also if different minimisers relaxed them (after an update in the middle of a search, "
+            "say): the result then is a collection, not good for counting.",
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.plan_batches,
+            while_(cls.batches_are_left)(
+                while_(cls.a_job_is_free)(
+                    cls.generate_batch,
+                    cls.start_relaxation,
+                ),
+                cls.await_relaxations,
+            ),
+            cls.inspect_batches,
+            cls.merge_batches,
+            cls.summarise,
+        )
+        spec.output("structures", valid_type=StructureSetData, help="All structures that came back, by index.")
+        spec.output(
+            "statistics",
+            valid_type=orm.Dict,
+            help="asked, relaxed, failed (reason -> times), force_calls_mean, cpu_seconds, wall_seconds, minimiser.",
+        )
+        spec.exit_code(400, "ERROR_NOTHING_CAME_BACK", message="no batch brought any structure; the last: {message}")
+        spec.exit_code(410, "ERROR_NOTHING_RELAXED", message="all structures failed; the statistics count the reasons")
+        spec.exit_code(420, "ERROR_CANNOT_MERGE", message="the batches don't fit together: {message}")
+
+    def plan_batches(self) -> None:
+        """Cut the search into batches of consecutive indices."""
+        self.ctx.jobs = self.inputs.jobs.value if "jobs" in self.inputs else default_jobs(self.inputs.code.computer)
+        size = self.inputs.batch_size.value if "batch_size" in self.inputs else None
+        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, size)
+        self.ctx.started, self.ctx.running, self.ctx.batches = 0, [], []
+        self.report(
+            f"{self.inputs.number.value} structures of {self.inputs.recipe['composition']} at "
+            f"{self.inputs.pressure_gpa.value:g} GPa in {len(self.ctx.plan)} batches, {self.ctx.jobs} side by side"
+        )
+
+    def batches_are_left(self) -> bool:
+        """Return whether a batch has not been started yet."""
+        return self.ctx.started < len(self.ctx.plan)
+
+    def a_job_is_free(self) -> bool:
+        """Return whether another batch can be started beside those that run."""
+        return self.batches_are_left() and len(self.ctx.running) < self.ctx.jobs
+
+    def generate_batch(self) -> None:
+        """Make the random structures of the next batch."""
+        first, number = self.ctx.plan[self.ctx.started]
+        self.ctx.start = run_once(
+            self,
+            f"generate_{self.ctx.started:04d}",
+            generate_structures,
+            recipe=self.inputs.recipe,
+            first=orm.Int(first),
+            number=orm.Int(number),
+        )
+
+    def start_relaxation(self) -> None:
+        """Submit the relaxation of the batch; one in a step, so that a crash can't submit several again."""
+        inputs = {name: self.inputs[name] for name in (*RELAXATION, "pressure_gpa") if name in self.inputs}
+        label = f"batch_{self.ctx.started:04d}"
+        child = submit_once(self, label, RelaxSetWorkChain, structures=self.ctx.start, **inputs)
+        self.ctx.running.append(child)
+        self.ctx.started += 1
+
+    def await_relaxations(self) -> None:
+        """Wait for the batches that run."""
+        for child in self.ctx.running:
+            self.to_context(batches=append_(child))
+        self.ctx.running = []
+
+    def inspect_batches(self) -> ExitCode | None:
+        """Report the batches that failed; go on with the others."""
+        for child in self.ctx.batches:
+            if not child.is_finished_ok:
+                self.report(f"batch {child.process_label}<{child.pk}> failed: {child.exit_message or 'see its report'}")
+        self.ctx.found = {
+            f"batch_{i:04d}": child.outputs.relaxed
+            for i, child in enumerate(self.ctx.batches)
+            if "relaxed" in child.outputs
+        }
+        if not self.ctx.found:
+            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=self.ctx.batches[-1].exit_message)
+        return None
+
+    def merge_batches(self) -> ExitCode | None:
+        """Put the batches together by index; a structure that was relaxed twice counts once."""
+        mix = self.inputs.mix_minimisers.value
+        try:
+            merge([each.to_set() for each in self.ctx.found.values()], mix)
+        except ValueError as error:
+            return self.exit_codes.ERROR_CANNOT_MERGE.format(message=error)
+        function = mix_structures if mix else merge_structures
+        self.ctx.structures = run_once(self, "merge", function, **self.ctx.found)
+        self.out("structures", self.ctx.structures)
+        return None
+
+    def summarise(self) -> ExitCode | None:
+        """Count what was relaxed, what failed and why, and what it cost."""
+        statistics = run_once(
+            self,
+            "summarise",
+            summarise_search,
+            structures=self.ctx.structures,
+            asked=self.inputs.number,
+            wall_seconds=orm.Float((timezone.now() - self.node.ctime).total_seconds()),
+        )
+        self.out("statistics", statistics)
+        self.report(f"{statistics['relaxed']} of {statistics['asked']} structures relaxed")
+        return None if statistics["relaxed"] else self.exit_codes.ERROR_NOTHING_RELAXED
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        potential: PotentialData,
+        recipe: Recipe | Mapping[str, Any] | orm.Dict,
+        pressure_gpa: float,
+        number: int,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with the inputs that a protocol stands for.
+
+        Args:
+            code: a Python with NumPy and the potential's engine.
+            potential: how to compute energies.
+            recipe: how the random structures are made.
+            pressure_gpa: target pressure.
+            number: how many structures.
+            protocol: name of a protocol, None for the default.
+            overrides: inputs that differ from the protocol's, e.g. `{"jobs": 4, "batch_size": 100}`.
+
+        Raises:
+            ValueError: if there is no such protocol.
+        """
+        inputs = {
+            **cls.get_protocol_inputs(protocol, overrides),
+            "code": code,
+            "potential": potential,
+            "recipe": recipe.to_dict() if isinstance(recipe, Recipe) else recipe,
+            "pressure_gpa": float(pressure_gpa),
+            "number": number,
+        }
+        builder = cls.get_builder()
+        fill_builder(builder, inputs)
+        return builder
