@@ -138,38 +138,28 @@ def analysis_builder(
     protocol: str | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> ProcessBuilder:
-    """Return the builder of the analysis of these sets, one for each pressure.
+    """Return the builder of the analysis of these sets; without a potential nothing is relaxed or compared.
 
     Raises:
-        ValueError: if a pressure is unknown or comes twice, or nobody knows the potential.
+        ValueError: if a pressure is unknown, or the sets were made with different potentials.
     """
     from aiida_polymorph.cli.nodes import find_code, potential_node, potential_of
     from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 
+    for node in sets:
+        if node.value("pressure_gpa") is None:
+            raise ValueError(f"the pressure of node {node.pk} is not known; import it with --pressure")
     potential = potential_node(potential_name) if potential_name else potential_of(sets)
     if potential is None:
-        raise ValueError("the sets don't say which potential made them; name it with --potential")
-    labelled: dict[str, StructureSetData] = {}
-    for node in sets:
-        label = pressure_label(node)
-        if label in labelled:
-            raise ValueError(f"nodes {labelled[label].pk} and {node.pk} are of the same pressure; give one of each")
-        labelled[label] = node
+        say("Warning: nothing says which potential made the sets, so known structures are left out (see --potential).")
     return LandscapeWorkChain.get_builder_from_protocol(
-        find_code(code_label), potential, labelled, references, protocol=protocol, overrides=overrides
+        {f"set_{node.pk}": node for node in sets},
+        references=references if potential else None,
+        code=find_code(code_label) if potential else None,
+        potential=potential,
+        protocol=protocol,
+        overrides=overrides,
     )
-
-
-def pressure_label(node: StructureSetData) -> str:
-    """Return a name for the pressure of a set, e.g. `p20` or `p2_5`.
-
-    Raises:
-        ValueError: if the pressure is unknown.
-    """
-    pressure_gpa = node.value("pressure_gpa")
-    if pressure_gpa is None:
-        raise ValueError(f"the pressure of node {node.pk} is not known; import it with --pressure")
-    return f"p{pressure_gpa:g}".replace(".", "_").replace("-", "minus").replace("+", "")
 
 
 def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:

@@ -63,7 +63,7 @@ def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
     from aiida_polymorph.cli.report import write_page
     from aiida_polymorph.data.results import phase_rows
 
-    sets = [_search(pressure_gpa, number) for pressure_gpa in pressures_gpa]
+    sets = _search(pressures_gpa, number)
     say("Analysing ...")
     analysis = run_analysis(analysis_builder(sets, reference_set(sets, ())))
     page = write_page(analysis, str(home / "report.html"))
@@ -76,16 +76,17 @@ def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
     return page
 
 
-def _search(pressure_gpa: float, number: int) -> orm.Data:
-    """Search at one pressure with as many jobs at once as there are cores."""
+def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
+    """Search at each pressure, on all cores."""
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.progress import SearchWatch
-    from aiida_polymorph.cli.search import check_finished, cores, search_builder
+    from aiida_polymorph.cli.search import check_finished, jobs_each, search_builder, searches_at_once
     from aiida_polymorph.search.recipe import Recipe
 
-    recipe = Recipe.propose(COMPOSITION)
-    builder = search_builder(recipe, potential_node(POTENTIAL), find_code(None), pressure_gpa, number, cores())
-    searches = carry_out([builder], SearchWatch())
+    recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)
+    jobs = jobs_each(code, len(pressures_gpa))
+    builders = [search_builder(recipe, potential, code, p, number, jobs) for p in pressures_gpa]
+    searches = carry_out(builders, SearchWatch(), at_once=searches_at_once(code))
     check_finished(searches)
-    return searches[0].outputs.structures
+    return [search.outputs.structures for search in searches]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,15 @@ from aiida_polymorph.cli.output import say
 if TYPE_CHECKING:
     from aiida import orm
     from aiida.engine import Process, ProcessBuilder
+    from aiida.engine.runners import Runner
 
 Watch = Callable[[Sequence["orm.ProcessNode"]], None]
 
 REQUEST = "polymorph_request"
 """Extra by which a process is found that was asked for the same thing before."""
 THROUGH_DAEMON = "polymorph_through_daemon"
+NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size")
+"""Inputs that don't change what comes out."""
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_STEPS = 0.5
 
@@ -52,7 +56,9 @@ def running_daemon() -> Iterator[None]:
             client.stop_daemon(wait=True)
 
 
-def carry_out(builders: Sequence[ProcessBuilder], watch: Watch, wait: bool = True) -> list[orm.ProcessNode]:
+def carry_out(
+    builders: Sequence[ProcessBuilder], watch: Watch, wait: bool = True, at_once: int | None = None
+) -> list[orm.ProcessNode]:
     """Run WorkChains and return their nodes, terminated if waited for.
 
     What was asked for before with the same inputs is not run again: a finished process is returned as it is, one
@@ -60,70 +66,91 @@ def carry_out(builders: Sequence[ProcessBuilder], watch: Watch, wait: bool = Tru
 
     Args:
         builders: what to run.
-        watch: called with all nodes every few seconds.
-        wait: False returns at once after handing them to the daemon.
+        watch: called with the nodes so far every few seconds.
+        wait: False returns at once after handing them all to the daemon.
+        at_once: how many are under way at the same time; None for all.
 
     Raises:
         click.ClickException: if there is no daemon to hand them to.
     """
-    through_daemon = daemon_is_running()
-    if not (wait or through_daemon):
-        raise click.ClickException("without waiting the daemon is needed, start it with `verdi daemon start`")
+    starter = Starter(daemon_is_running())
+    if not wait:
+        if not starter.through_daemon:
+            raise click.ClickException("without waiting the daemon is needed, start it with `verdi daemon start`")
+        return [starter.start(builder) for builder in builders]
     nodes: list[orm.ProcessNode] = []
-    started: list[Process] = []
-    for builder in builders:
-        key = request_key(builder)
-        node = earlier(key, through_daemon)
-        if node is not None:
-            say(f"Asked for before: process {node.pk}, {'finished' if node.is_finished else 'under way'}.")
-        elif through_daemon:
-            node = _submit(builder)
-        else:
-            started.append(_start_here(builder))
-            node = started[-1].node
-        node.base.extras.set_many({REQUEST: key, THROUGH_DAEMON: through_daemon})
-        nodes.append(node)
-    if wait:
-        _follow(nodes, started, watch)
+    try:
+        while len(nodes) < len(builders) or not all(node.is_terminated for node in nodes):
+            free = (at_once or len(builders)) - sum(not node.is_terminated for node in nodes)
+            nodes += [starter.start(builder) for builder in builders[len(nodes) :][: max(free, 0)]]
+            watch(nodes)
+            starter.let_time_pass(nodes)
+        watch(nodes)
+    except KeyboardInterrupt:
+        starter.interrupt()
+        raise
     return nodes
 
 
-def _submit(builder: ProcessBuilder) -> orm.ProcessNode:
-    from aiida.engine import submit
+class Starter:
+    """Starts processes, through the daemon or in this process, unless they were started before."""
 
-    return submit(builder)
+    def __init__(self, through_daemon: bool) -> None:
+        self.through_daemon = through_daemon
+        self._here: list[Process] = []
+        self._runner: Runner | None = None
 
+    def start(self, builder: ProcessBuilder) -> orm.ProcessNode:
+        """Return the node of a process that was asked for before, or start it."""
+        key = request_key(builder)
+        node = earlier(key, self.through_daemon)
+        if node is not None:
+            say(f"Asked for before: process {node.pk}, {'finished' if node.is_finished else 'under way'}.")
+            return node
+        node = self._submit(builder) if self.through_daemon else self._start_here(builder)
+        node.base.extras.set_many({REQUEST: key, THROUGH_DAEMON: self.through_daemon})
+        return node
 
-def _start_here(builder: ProcessBuilder) -> Process:
-    from aiida.manage import get_manager
+    def _submit(self, builder: ProcessBuilder) -> orm.ProcessNode:
+        from aiida.engine import submit
 
-    runner = get_manager().get_runner()
-    process = runner.instantiate_process(builder)
-    runner.loop.create_task(process.step_until_terminated())
-    return process
+        return submit(builder)
 
+    def _start_here(self, builder: ProcessBuilder) -> orm.ProcessNode:
+        from aiida.manage import get_manager
 
-def _follow(nodes: Sequence[orm.ProcessNode], started: Sequence[Process], watch: Watch) -> None:
-    try:
-        while not all(node.is_terminated for node in nodes):
-            watch(nodes)
-            _let_time_pass(started)
-        watch(nodes)
-    except KeyboardInterrupt:
-        for process in started:
-            process.kill("interrupted")
-        if not started:
+        if self._runner is None:
+            _hide_reports()
+            self._runner = get_manager().create_runner(communicator=None)
+        process = self._runner.instantiate_process(builder)
+        self._runner.loop.create_task(process.step_until_terminated())
+        self._here.append(process)
+        return process.node
+
+    def let_time_pass(self, nodes: Sequence[orm.ProcessNode]) -> None:
+        """Wait for a moment, in which processes of our own make progress."""
+        if self._runner is not None:
+            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
+        elif not all(node.is_terminated for node in nodes):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def interrupt(self) -> None:
+        """Kill what runs in this process; leave the daemon to its work."""
+        for process in self._here:
+            if not process.has_terminated():
+                process.kill("interrupted")
+        if self._runner is not None:
+            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
+            say("\nInterrupted; the same command goes on from what is finished.")
+        else:
             say("\nStopped waiting; the daemon goes on. `aiida-polymorph status` shows how far it is.")
-        raise
 
 
-def _let_time_pass(started: Sequence[Process]) -> None:
-    """Wait for a moment; processes of our own make progress meanwhile."""
-    if not started:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-        return
-    loop = started[0].loop
-    loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
+def _hide_reports() -> None:
+    """Keep the reports of WorkChains off the terminal; they stay in the database for `verdi process report`."""
+    for handler in logging.getLogger("aiida").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.WARNING)
 
 
 def request_key(builder: ProcessBuilder) -> str:
@@ -136,14 +163,15 @@ def _identities(inputs: Mapping[str, Any], path: str = "") -> Iterator[tuple[str
     from aiida import orm
 
     for name, value in inputs.items():
-        if name == "metadata" and not path:
+        if not path and name in NO_PART_OF_A_REQUEST:
             continue
         if isinstance(value, Mapping):
             yield from _identities(value, f"{path}{name}.")
         elif isinstance(value, orm.AbstractCode):
             yield f"{path}{name}", value.uuid
         elif isinstance(value, orm.Data):
-            yield f"{path}{name}", value.base.caching.compute_hash()
+            content = (type(value).__name__, sorted(value.base.attributes.all.items()), value.base.repository.hash())
+            yield f"{path}{name}", repr(content)
         else:
             yield f"{path}{name}", repr(value)
 

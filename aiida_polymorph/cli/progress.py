@@ -60,6 +60,8 @@ def state_of(process: orm.ProcessNode) -> str:
 def _seconds(process: orm.ProcessNode) -> float:
     from aiida.common import timezone
 
+    if "statistics" in process.outputs:
+        return process.outputs.statistics["wall_seconds"]
     end = process.mtime if process.is_terminated else timezone.now()
     return (end - process.ctime).total_seconds()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,11 @@ from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, p
 from aiida_polymorph.cli.output import Column, print_rows, say
 
 if TYPE_CHECKING:
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.potential import PotentialData
+    from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.structures import StructureSet
 
 COLUMNS: list[Column] = [
@@ -90,20 +95,16 @@ def at_pressures(structures: StructureSet, pressures_gpa: Sequence[float]) -> St
     )
 
 
-def relax_builder(structures: Any, potential: Any, code: Any, parameters: dict[str, Any]) -> Any:
+def relax_builder(
+    structures: StructureSetData, potential: PotentialData, code: orm.AbstractCode, parameters: Mapping[str, Any]
+) -> ProcessBuilder:
     """Return the builder of one relaxation of all structures, each at its own pressure, on all cores."""
-    from aiida import orm
-
     from aiida_polymorph.cli.search import cores
     from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
-    builder = RelaxSetWorkChain.get_builder()
-    builder.relax.structures, builder.relax.potential, builder.relax.code = structures, potential, code
-    if parameters:
-        builder.relax.parameters = orm.Dict(parameters)
     workers = min(cores(), len(structures))
-    builder.relax.metadata.options.resources = {"num_machines": 1, "num_mpiprocs_per_machine": workers}
-    return builder
+    overrides = {"parameters": parameters, "options": {"resources": {"num_mpiprocs_per_machine": workers}}}
+    return RelaxSetWorkChain.get_builder_from_protocol(code, structures, potential, overrides=overrides)
 
 
 def relaxed_rows(structures: StructureSet, symprec: float) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def report_command(node: str | None, output: str, as_json: bool) -> None:
 def write_page(analysis: orm.ProcessNode, output: str) -> str:
     """Write the report of an analysis and return the absolute path."""
     from aiida_polymorph.data.results import report_data
-    from aiida_polymorph.report.page import write_report
+    from aiida_polymorph.report.html import write_report
 
     path = Path(output).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

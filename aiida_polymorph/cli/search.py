@@ -83,8 +83,8 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     type=Numbers(int, least=1),
     help="Space group number, or first and last (2:230:228 or 2,230); needs PyXtal.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Jobs side by side.  [as many as cores]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [100]")
+@click.option("--jobs", type=click.IntRange(min=1), help="Jobs of a search side by side.  [cores]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 300]")
 @click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
 @CODE
 @AS_JSON
@@ -131,14 +131,27 @@ def search_command(
     )
     potential, code = potential_node(potential_name), find_code(code_label)
     potential.to_potential().check_species(recipe.counts)
-    builders = [
-        search_builder(recipe, potential, code, pressure_gpa, number, jobs or cores(), batch_size)
-        for pressure_gpa in pressures_gpa
-    ]
-    searches = carry_out(builders, SearchWatch(), wait=not no_wait)
+    jobs = jobs or jobs_each(code, len(pressures_gpa))
+    builders = [search_builder(recipe, potential, code, p, number, jobs, batch_size) for p in pressures_gpa]
+    searches = carry_out(builders, SearchWatch(), wait=not no_wait, at_once=searches_at_once(code))
     print_rows([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)
+
+
+def runs_here(code: orm.AbstractCode) -> bool:
+    """Return whether the jobs of a code run on this machine without a queue."""
+    return (code.computer.transport_type, code.computer.scheduler_type) == ("core.local", "core.direct")
+
+
+def jobs_each(code: orm.AbstractCode, searches: int) -> int | None:
+    """Return how many jobs each of several searches may have, so that together they don't crowd this machine."""
+    return max(1, cores() // searches) if runs_here(code) else None
+
+
+def searches_at_once(code: orm.AbstractCode) -> int | None:
+    """Return how many searches run side by side: one a core of this machine, all of them where there is a queue."""
+    return cores() if runs_here(code) else None
 
 
 def search_builder(
@@ -147,13 +160,13 @@ def search_builder(
     code: orm.AbstractCode,
     pressure_gpa: float,
     number: int,
-    jobs: int,
+    jobs: int | None = None,
     batch_size: int | None = None,
 ) -> ProcessBuilder:
     """Return the builder of one search."""
     from aiida_polymorph.workflows.search import SearchWorkChain
 
-    overrides: dict[str, Any] = {"max_concurrent": jobs, **({"batch_size": batch_size} if batch_size else {})}
+    overrides = {name: value for name, value in {"jobs": jobs, "batch_size": batch_size}.items() if value}
     builder = SearchWorkChain.get_builder_from_protocol(
         code, potential, recipe, pressure_gpa, number, overrides=overrides
     )
@@ -163,18 +176,17 @@ def search_builder(
 
 def search_row(search: orm.WorkChainNode) -> dict[str, Any]:
     """Return the entry of one search; what is not known yet is None."""
-    summary: Mapping[str, Any] = search.outputs.summary.get_dict() if "summary" in search.outputs else {}
+    statistics: Mapping[str, Any] = search.outputs.statistics.get_dict() if "statistics" in search.outputs else {}
     made = "structures" in search.outputs
-    seconds = (search.mtime - search.ctime).total_seconds() if search.is_terminated else None
     return {
         "node": search.outputs.structures.pk if made else search.pk,
         "pressure_gpa": search.inputs.pressure_gpa.value,
         "asked": search.inputs.number.value,
-        "relaxed": summary.get("relaxed"),
-        "failed": summary.get("failed", {}),
-        "force_calls_mean": summary.get("force_calls_mean"),
-        "cpu_seconds": summary.get("cpu_seconds"),
-        "wall_seconds": seconds,
+        "relaxed": statistics.get("relaxed"),
+        "failed": statistics.get("failed", {}),
+        "force_calls_mean": statistics.get("force_calls_mean"),
+        "cpu_seconds": statistics.get("cpu_seconds"),
+        "wall_seconds": statistics.get("wall_seconds"),
         "process": search.pk,
     }
 
