@@ -1,1 +1,5 @@
-"""Structure sets from and to files."""
+"""Structure files in and out."""
+
+from .files import read_structures, write_structures
+
+__all__ = ["read_structures", "write_structures"]

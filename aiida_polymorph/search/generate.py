@@ -15,9 +15,9 @@ from .recipe import Recipe
 CELL_TRIES = 1000
 STRUCTURE_TRIES = 50
 PUSHES = 300
-SKIN = 0.8
+SKIN = 1.0
 """Angstrom: pairs this much farther apart than they need are followed as well."""
-OVERSHOOT = 1.01
+OVERSHOOT = 1.03
 """Pairs are pushed to this multiple of their separation, so that the pushing ends."""
 
 
@@ -86,36 +86,46 @@ def generate(recipe: Recipe, indices: Iterable[int]) -> StructureSet:
 
 def _make(recipe: Recipe, boxes: dict[int, Box], index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = recipe.formula_units[index % len(recipe.formula_units)]
-    for attempt in range(STRUCTURE_TRIES):
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([recipe.seed, index, attempt])))
-        if recipe.symmetry is not None:
-            from .symmetric import symmetric_structure
-
-            found = symmetric_structure(recipe, count, rng)
-        else:
-            found = _random_structure(recipe, boxes[count], count, rng)
+    attempt = _random_structure if recipe.symmetry is None else _symmetric_structure
+    for k in range(STRUCTURE_TRIES):
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([recipe.seed, index, k])))
+        found = attempt(recipe, boxes[count], count, rng)
         if found is not None:
-            return found
+            return *found, boxes[count].numbers
     raise ValueError(
         f"recipe: no structure of {count} formula units keeps the minimum separations in {STRUCTURE_TRIES} attempts "
-        f"(index {index}, seed {recipe.seed}); lower minimum_separations, raise volume_per_formula_unit"
-        + (", or allow more space groups or formula units" if recipe.symmetry is not None else "")
+        f"(index {index}, seed {recipe.seed}); lower minimum_separations or raise volume_per_formula_unit"
+        + ("" if recipe.symmetry is None else ", or choose other space groups or formula_units")
     )
 
 
 def _random_structure(
     recipe: Recipe, box: Box, formula_units: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+) -> tuple[np.ndarray, np.ndarray] | None:
     spread = recipe.volume_spread * rng.uniform(-1, 1)
     cell = random_cell(recipe, formula_units * recipe.volume_per_formula_unit * (1 + spread), box.own, rng)
     if cell is None:
         return None
     positions = push_apart(rng.random((len(box.numbers), 3)) @ cell, cell, box)
-    return None if positions is None else (positions, cell, box.numbers)
+    return None if positions is None else (positions, cell)
+
+
+def _symmetric_structure(
+    recipe: Recipe, box: Box, formula_units: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    from .symmetric import symmetric_structure
+
+    found = symmetric_structure(recipe, formula_units, rng)
+    if found is None:
+        return None
+    positions, cell, symmetriser = found
+    shortest = reduce_cell(cell)[0]
+    pushed = push_apart(positions, cell, box, symmetriser) if shortest @ shortest >= box.own**2 else None
+    return None if pushed is None else (pushed, cell)
 
 
 def random_cell(recipe: Recipe, volume: float, shortest: float, rng: np.random.Generator) -> np.ndarray | None:
-    """Return a random reduced cell of this volume without a lattice vector below `shortest`, None if none is found."""
+    """Return a random cell, reduced, right-handed, no lattice vector below `shortest`; None if none is found."""
     for _ in range(CELL_TRIES):
         lengths = rng.uniform(*recipe.cell_length_ratio, 3)
         alpha, beta, gamma = np.cos(np.radians(rng.uniform(*recipe.cell_angles, 3)))
@@ -126,8 +136,8 @@ def random_cell(recipe: Recipe, volume: float, shortest: float, rng: np.random.G
         rows = [[1, 0, 0], [gamma, sin, 0], [beta, (alpha - beta * gamma) / sin, np.sqrt(square) / sin]]
         cell = np.array(rows) * lengths[:, None]
         cell = reduce_cell(cell * (volume / (lengths.prod() * np.sqrt(square))) ** (1 / 3))
-        if min((cell * cell).sum(axis=1)) >= shortest**2:
-            return cell
+        if cell[0] @ cell[0] >= shortest**2:
+            return cell if np.linalg.det(cell) > 0 else -cell
     return None
 
 
@@ -158,15 +168,19 @@ def _reduce_plane(cell: np.ndarray) -> None:
         cell[[0, 1]] = cell[[1, 0]]
 
 
-def push_apart(positions: np.ndarray, cell: np.ndarray, box: Box) -> np.ndarray | None:
+def push_apart(
+    positions: np.ndarray, cell: np.ndarray, box: Box, symmetriser: np.ndarray | None = None
+) -> np.ndarray | None:
     """Move overlapping atoms apart until all minimum separations are kept; None if that isn't reached.
 
     Pairs within reach are listed once and followed until an atom has moved by half the skin. Each overlapping pair
-    moves apart by what it lacks, all pairs at once.
+    moves apart by what it lacks, all pairs at once. The matrix `symmetriser`, shape (3n, 3n), if any makes each move
+    symmetric. An atom's distances from its own images don't change: the cell has to allow for them.
     """
+    images = _images(cell, box.separations.max() + SKIN)
     pushes = 0
     while pushes < PUSHES:
-        incidence, shifts, separations = _pairs_in_reach(positions, cell, box)
+        incidence, shifts, separations = _pairs_in_reach(positions, cell, images, box)
         start, squares, targets = positions, separations**2, separations * OVERSHOOT
         while pushes < PUSHES and np.all(np.square(positions - start).sum(axis=1) < (SKIN / 2) ** 2):
             vectors = incidence @ positions + shifts
@@ -176,12 +190,22 @@ def push_apart(positions: np.ndarray, cell: np.ndarray, box: Box) -> np.ndarray 
                 return positions
             length = np.sqrt(distances[lacking]) + 1e-9
             strength = 0.5 * (targets[lacking] - length) / length
-            positions = positions + incidence[lacking].T @ (vectors[lacking] * strength[:, None])
+            moves = incidence[lacking].T @ (vectors[lacking] * strength[:, None])
+            positions = positions + (moves if symmetriser is None else (symmetriser @ moves.ravel()).reshape(-1, 3))
             pushes += 1
     return None
 
 
-def _pairs_in_reach(positions: np.ndarray, cell: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _images(cell: np.ndarray, reach: float) -> np.ndarray:
+    """Return all images that can lie within reach of a pair already at its nearest fractional image, shape (k, 3)."""
+    # The planes of the lattice are 1/|column of the inverse| apart; the nearest image is at most half a cell away.
+    most = np.floor(reach * np.sqrt(np.square(np.linalg.inv(cell)).sum(axis=0)) + 0.5).astype(int)
+    return np.indices(2 * most + 1).reshape(3, -1).T - most
+
+
+def _pairs_in_reach(
+    positions: np.ndarray, cell: np.ndarray, images: np.ndarray, box: Box
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the m pairs (images included) no farther apart than their separation and the skin.
 
     Returns:
@@ -189,22 +213,12 @@ def _pairs_in_reach(positions: np.ndarray, cell: np.ndarray, box: Box) -> tuple[
         the second, shape (m, 3); separations: what the pair needs, shape (m,).
     """
     first, second = box.pairs
+    fractional = positions @ np.linalg.inv(cell)
+    nearest = np.rint(fractional[first] - fractional[second])
+    shifts = (nearest @ cell)[:, None] + images @ cell
+    vectors = (positions[second] - positions[first])[:, None] + shifts
     separations = box.separations[first, second]
-    inverse = np.linalg.inv(cell)
-    fractional = positions @ inverse
-    nearest = -np.rint(fractional[second] - fractional[first])
-    images = _images(inverse, separations.max() + SKIN) if len(first) else np.zeros((1, 3))
-    base = positions[second] - positions[first] + nearest @ cell
-    vectors = base[:, None] + (images @ cell)[None]
     near, image = np.nonzero(np.einsum("ijk,ijk->ij", vectors, vectors) < (separations[:, None] + SKIN) ** 2)
-    incidence = np.zeros((len(near), len(positions)))
-    rows = np.arange(len(near))
+    incidence, rows = np.zeros((len(near), len(positions))), np.arange(len(near))
     incidence[rows, first[near]], incidence[rows, second[near]] = -1, 1
-    return incidence, (nearest[near] + images[image]) @ cell, separations[near]
-
-
-def _images(inverse: np.ndarray, reach: float) -> np.ndarray:
-    """Return all images that can lie within reach of a pair already at its nearest fractional image, shape (k, 3)."""
-    # The planes of the lattice are 1/|column of the inverse| apart; the nearest image is at most half a cell away.
-    most = np.floor(reach * np.linalg.norm(inverse, axis=0) + 0.5).astype(int)
-    return np.stack(np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij"), axis=-1).reshape(-1, 3)
+    return incidence, shifts[near, image], separations[near]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import chain, combinations, combinations_with_replacement
 from math import pi, sqrt
 from typing import Any
 
 import numpy as np
+from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from ..structures import composition_formula, reduced_composition
+from ..structures import composition_formula, formula_units_of, reduced_composition
 from .radii import propose_minimum_separations, propose_volume
 
 DENSEST_PACKING = pi / sqrt(18)
@@ -39,7 +40,8 @@ class Recipe:
             shortest vectors.
         seed: seed of the search; structure i depends on the recipe and i only.
         symmetry: None for none, a space group number, or the smallest and largest number to draw from [SYMM,
-            SYMMOPS]; needs PyXtal. The formula units are then those of the conventional cell.
+            SYMMOPS]; needs PyXtal. The formula units are then those of the conventional cell, and its shape is PyXtal's
+            choice within the crystal system, not that of `cell_length_ratio` and `cell_angles`.
 
     Raises:
         ValueError: if a value is impossible or the separations can't fit the volume.
@@ -105,9 +107,9 @@ class Recipe:
             needed = sum(self.counts[symbol] for symbol in group) * pi / 6 * d**3 / DENSEST_PACKING
             if needed > smallest:
                 raise ValueError(
-                    f"recipe: the minimum separations don't fit the volume: {' and '.join(group)} at least {d:g} angstrom "
-                    f"apart ({pair}) need more than {needed:.1f} angstrom^3 per formula unit, but the volume goes down "
-                    f"to {smallest:.1f}; lower the separation or raise volume_per_formula_unit"
+                    f"recipe: the minimum separations don't fit the volume: {' and '.join(group)} at least {d:g} "
+                    f"angstrom apart ({pair}) need more than {needed:.1f} angstrom^3 per formula unit, but the volume "
+                    f"goes down to {smallest:.1f}; lower the separation or raise volume_per_formula_unit"
                 )
 
     @cached_property
@@ -155,10 +157,6 @@ class Recipe:
             raise ValueError(f"recipe: {', '.join(missing)} missing")
         return cls(**entries)
 
-    def with_seed(self, seed: int) -> Recipe:
-        """Return the same recipe with another seed."""
-        return replace(self, seed=seed)
-
 
 def normalise_composition(composition: str) -> str:
     """Return the formula with its elements in the usual order, e.g. `TiO2` for `O2Ti`.
@@ -167,26 +165,17 @@ def normalise_composition(composition: str) -> str:
         ValueError: if it can't be read or isn't reduced.
     """
     try:
-        counts = Formula(str(composition).strip()).count()
-        numbers = Formula(str(composition).strip()).format("hill") and _numbers(counts)
+        numbers = [atomic_numbers[symbol] for symbol in Formula(str(composition).strip())]
     except (ValueError, KeyError) as error:
         raise ValueError(f"composition {composition!r} is not a chemical formula such as TiO2") from error
+    if 0 in numbers:
+        raise ValueError(f"composition {composition!r} holds X, which is no element")
     if not numbers:
         raise ValueError("composition is empty; give a chemical formula such as TiO2")
     reduced = composition_formula(reduced_composition(numbers))
-    if len(numbers) != len(_numbers(Formula(reduced).count())):
+    if formula_units_of(numbers) > 1:
         raise ValueError(f"composition {composition!r} is not reduced; write {reduced} and choose formula_units")
     return reduced
-
-
-def _numbers(counts: Mapping[str, int]) -> list[int]:
-    return [number for symbol, count in counts.items() for number in [_atomic_number(symbol)] * count]
-
-
-def _atomic_number(symbol: str) -> int:
-    from ase.data import atomic_numbers
-
-    return atomic_numbers[symbol]
 
 
 def _pairs(composition: str) -> list[str]:
