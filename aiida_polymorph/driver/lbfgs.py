@@ -12,22 +12,20 @@ class LimitedMemory:
 
     Args:
         size: how many pairs are kept.
-        curvature: second derivative assumed along directions that no pair tells of.
+        curvature: second derivative assumed before the first pair. Afterwards, along directions that no pair tells
+            of, it is that of the last pair (ibid., equation 7.20).
     """
 
     def __init__(self, size: int, curvature: float) -> None:
         self.curvature = curvature
         self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
 
-    def clear(self) -> None:
-        """Forget all pairs."""
-        self._pairs.clear()
-
     def add(self, step: np.ndarray, change: np.ndarray) -> None:
         """Learn from a step and the change of the gradient over it; a pair of negative curvature is left out."""
         product = float(step @ change)
         if product > 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(change)):
             self._pairs.append((step, change, 1.0 / product))
+            self.curvature = float(change @ change) / product
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         """Return the quasi-Newton step, minus the inverse Hessian times the gradient."""

@@ -26,13 +26,13 @@ STRAIN_LENGTH = 1.5
 """Angstrom for each square root of the number of atoms."""
 MEMORY = 20
 FIRST_CURVATURE = 12.0
-"""eV/angstrom^2."""
+"""eV/angstrom^2, for the first step; then the curvature along the last step is used."""
 LARGEST_STEP = 0.15
 """Angstrom, of any atom or row of the scaled strain."""
 ALLOWED_RISE = 1.5e-5
 """eV per atom; a step that raises the enthalpy by more is taken back."""
-CUT = 0.3
-"""What is left of a step that was taken back."""
+CUT = 0.5
+"""The longest next step after one that was taken back, as a share of that."""
 CHECK_EVERY = 20
 """Force calls between looks at whether the structure is still plausible."""
 LARGEST_FALL = 20.0
@@ -116,29 +116,33 @@ class Relaxation:
         scale = STRAIN_LENGTH * np.sqrt(len(positions))
         gradient = _gradient(state, scale)
         while not (reason := self._reason_to_stop(state, first)):
-            state, step, reason = self._moved(state, _capped(self.memory.direction(gradient)), scale)
+            state, gradient, reason = self._moved(state, gradient, scale)
             if reason:
                 break
-            previous, gradient = gradient, _gradient(state, scale)
-            self.memory.add(step, gradient - previous)
             self.state = state
         return "" if reason == CONVERGED else reason
 
-    def _moved(self, state: State, step: np.ndarray, scale: float) -> tuple[State, np.ndarray, str]:
-        """Return the state after a step that does not raise the enthalpy, cut as often as that needs."""
+    def _moved(self, state: State, gradient: np.ndarray, scale: float) -> tuple[State, np.ndarray, str]:
+        """Return the next state, its gradient and, if there is none, why.
+
+        A step that raises the enthalpy is taken back; the memory learns from it, and a shorter one follows.
+        """
         allowed = state.enthalpy + ALLOWED_RISE * len(state.positions)
+        longest = LARGEST_STEP
         while True:
+            step = _capped(self.memory.direction(gradient), longest)
             new = self._evaluated(*_displaced(state, step, scale))
             if not new.finite:
-                return state, step, "nan"
+                return state, gradient, "nan"
+            new_gradient = _gradient(new, scale)
+            self.memory.add(step, new_gradient - gradient)
             if new.enthalpy <= allowed:
-                return new, step, ""
-            self.memory.clear()
-            step = CUT * step
-            if np.max(np.abs(step)) < SMALLEST_STEP:
-                return state, step, "not converged: no step lowers the enthalpy"
+                return new, new_gradient, ""
+            longest = CUT * _longest_row(step)
+            if longest < SMALLEST_STEP:
+                return state, gradient, "not converged: no step lowers the enthalpy"
             if self.force_calls >= self.parameters.max_force_calls:
-                return state, step, "not converged"
+                return state, gradient, "not converged"
 
     def _evaluated(self, positions: np.ndarray, cell: np.ndarray) -> State:
         self.force_calls += 1
@@ -165,11 +169,15 @@ def _gradient(state: State, scale: float) -> np.ndarray:
     return np.concatenate([-state.forces.ravel(), (volume / scale) * state.excess_stress.ravel()])
 
 
-def _capped(step: np.ndarray) -> np.ndarray:
-    """Return the step, shortened so that no atom and no row of the strain moves further than LARGEST_STEP."""
+def _longest_row(step: np.ndarray) -> float:
     rows = step.reshape(-1, 3)
-    longest = float(np.sqrt(np.max(np.einsum("ij,ij->i", rows, rows))))
-    return step * (LARGEST_STEP / longest) if longest > LARGEST_STEP else step
+    return float(np.sqrt(np.max(np.einsum("ij,ij->i", rows, rows))))
+
+
+def _capped(step: np.ndarray, longest: float) -> np.ndarray:
+    """Return the step, shortened so that no atom and no row of the scaled strain moves further than `longest`."""
+    length = _longest_row(step)
+    return step * (longest / length) if length > longest else step
 
 
 def _displaced(state: State, step: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
