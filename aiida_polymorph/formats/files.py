@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,8 @@ COLUMNS: dict[str, Any] = {
     "cpu_seconds": np.nan,
 }
 """Columns that extended XYZ carries beside name, enthalpy and pressure, with the value of a structure without one."""
+
+NAME = re.compile(r'(?:^|\s)name=("(?:[^"\\]|\\.)*"|\S+)')
 
 
 def read_structures(paths: str | Path | Iterable[str | Path], pressure_gpa: float | None = None) -> StructureSet:
@@ -128,17 +131,42 @@ def _atoms_of(entry: ResEntry) -> Atoms:
 
 
 def _read_ase(path: Path, suffix: str) -> list[Atoms]:
+    if suffix in (".xyz", ".extxyz"):
+        return _read_extxyz(_text(path))
+    return _read_by_ase(path)
+
+
+def _read_by_ase(source: Path | io.StringIO, form: str | None = None) -> list[Atoms]:
     from ase.io import read
 
-    form = "extxyz" if suffix in (".xyz", ".extxyz") else None
-    if form == "extxyz":
-        source: Any = io.StringIO(_text(path))
-    else:
-        source = path
     try:
         return list(read(source, index=":", format=form))
     except Exception as error:  # ASE's readers raise whatever a malformed file makes them stumble over
         raise ValueError(f"ASE can't read it ({type(error).__name__}: {error})") from error
+
+
+def _read_extxyz(text: str) -> list[Atoms]:
+    """Read extended XYZ; names as they are written, where ASE would make a number of `007`."""
+    lines = text.splitlines()
+    structures, start = [], 0
+    while start < len(lines) and lines[start].strip():
+        number = len(structures) + 1
+        try:
+            end = start + 2 + int(lines[start])
+        except ValueError as error:
+            raise ValueError(f"structure {number} must begin with its number of atoms, not {lines[start]!r}") from error
+        if end > len(lines):
+            raise ValueError(f"structure {number} is cut off: {len(lines) - start - 2} of {end - start - 2} atoms")
+        try:
+            (atoms,) = _read_by_ase(io.StringIO("\n".join(lines[start:end]) + "\n"), "extxyz")
+        except ValueError as error:
+            raise ValueError(f"structure {number}: {error}") from error
+        name = NAME.search(lines[start + 1])
+        if name:
+            atoms.info["name"] = json.loads(name[1]) if name[1].startswith('"') else name[1]
+        structures.append(atoms)
+        start = end
+    return structures
 
 
 def _columns(atoms: Sequence[Atoms], stem: str, pressure_gpa: float | None) -> dict[str, list[Any]]:
@@ -188,11 +216,12 @@ def _names(structures: StructureSet) -> list[str]:
 
 def _format_extxyz(structures: StructureSet) -> str:
     """Return extended XYZ; ASE's writer would round the positions to 1e-8 angstrom."""
-    keys = [key for key in ("name", "enthalpy", "pressure_gpa", *COLUMNS) if key in structures.columns]
+    names = [key for key in ("name", "enthalpy", "pressure_gpa", *COLUMNS) if key in structures.columns]
     lines = []
     for i, atoms in enumerate(structures):
         lattice = " ".join(repr(float(value)) for value in np.asarray(atoms.cell).ravel())
-        values = " ".join(f"{key}={_value(structures.columns[key][i])}" for key in keys)
+        known = {name: structures.columns[name][i] for name in names}
+        values = " ".join(f"{name}={_value(value)}" for name, value in known.items() if value != "")
         lines += [str(len(atoms)), f'Lattice="{lattice}" Properties=species:S:1:pos:R:3 {values} pbc="T T T"']
         rows = zip(atoms.symbols, atoms.positions.tolist(), strict=True)
         lines += [f"{symbol:<2} {x!r} {y!r} {z!r}" for symbol, (x, y, z) in rows]
