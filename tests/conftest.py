@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+AIIDA_FOLDER = tempfile.TemporaryDirectory(prefix="aiida-polymorph-tests-")
+os.environ["AIIDA_PATH"] = AIIDA_FOLDER.name  # before anything imports aiida, which would make ~/.aiida
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 

@@ -57,7 +57,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     if "structures" not in inputs or "potential" not in inputs:
         return None
     structures = inputs["structures"].to_set()
-    if "pressure_gpa" not in inputs and "pressure_gpa" not in structures.columns:
+    if inputs.get("pressure_gpa") is None and "pressure_gpa" not in structures.columns:
         return "pressure_gpa is missing, and the structures have no column pressure_gpa that could stand in for it"
     try:
         inputs["potential"].to_potential().check_species(structures.species)
@@ -147,12 +147,13 @@ class RelaxSetCalculation(CalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the job's files; those which repeat the inputs are not stored a second time."""
         path, structures = Path(folder.abspath), self.inputs.structures.to_set()
+        pressure_gpa, parameters = self.inputs.get("pressure_gpa"), self.inputs.get("parameters")
         write_job(
             path,
             structures,
             self.inputs.potential.to_potential(),
-            self.inputs.pressure_gpa.value if "pressure_gpa" in self.inputs else structures.column("pressure_gpa"),
-            self.inputs.parameters.get_dict() if "parameters" in self.inputs else None,
+            structures.column("pressure_gpa") if pressure_gpa is None else pressure_gpa.value,
+            None if parameters is None else parameters.get_dict(),
             self._processes(),
             self._wall_seconds(),
         )

@@ -69,7 +69,7 @@ class RelaxSetParser(Parser):
 
     def _read(self, name: str) -> str:
         try:
-            return self.retrieved.base.repository.get_object_content(name)
+            return self.retrieved.base.repository.get_object_content(name, mode="rb").decode(errors="replace")
         except FileNotFoundError:
             return ""
 

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import (
     BaseRestartWorkChain,
     ExitCode,
+    PortNamespace,
     ProcessBuilder,
     ProcessHandlerReport,
     ProcessSpec,
@@ -32,6 +33,12 @@ from aiida_polymorph.workflows.children import called_child, run_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 
 EXIT_CODES = RelaxSetCalculation.exit_codes
+
+
+def require(ports: PortNamespace, name: str, valid_type: type) -> None:
+    """Make an exposed input a required one of this type."""
+    ports[name].valid_type = valid_type
+    ports[name].required = True
 
 
 def validate_options(options: orm.Dict | None, code: orm.AbstractCode | None) -> str | None:
@@ -67,7 +74,8 @@ class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.expose_inputs(RelaxSetCalculation, exclude=("metadata",))
+        spec.expose_inputs(RelaxSetCalculation, exclude=("metadata", "monitors", "remote_folder"))
+        require(spec.inputs, "code", orm.AbstractCode)
         spec.input(
             "options",
             valid_type=orm.Dict,
@@ -94,8 +102,8 @@ class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
         super().setup()
         self.ctx.children = []
         self.ctx.inputs = self.exposed_inputs(RelaxSetCalculation)
-        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
-        self.ctx.inputs["metadata"] = {"options": options}
+        options = self.inputs.get("options")
+        self.ctx.inputs["metadata"] = {"options": options.get_dict() if options else {}}
 
     def run_process(self) -> ToContext:
         """Submit the next job, unless that was already done before a crash of the daemon."""

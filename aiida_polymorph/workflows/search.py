@@ -23,7 +23,7 @@ from aiida_polymorph.merging import merge
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
-from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, validate_options
+from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require, validate_options
 
 LARGEST_BATCH = 300
 """A job's start costs a second or two: little beside the minute that so many structures take."""
@@ -99,7 +99,8 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(RelaxSetWorkChain, include=(*RELAXATION, "pressure_gpa"))
-        spec.inputs["pressure_gpa"].required = True
+        require(spec.inputs, "code", orm.AbstractCode)
+        require(spec.inputs, "pressure_gpa", orm.Float)
         spec.inputs["pressure_gpa"].help = "Target pressure in GPa."
         count = {"valid_type": orm.Int, "serializer": orm.to_aiida_type, "validator": validate_count}
         spec.input(
@@ -158,14 +159,17 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
 
     def plan_batches(self) -> None:
         """Cut the search into batches of consecutive indices."""
-        self.ctx.jobs = self.inputs.jobs.value if "jobs" in self.inputs else default_jobs(self.inputs.code.computer)
-        size = self.inputs.batch_size.value if "batch_size" in self.inputs else None
-        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, size)
+        self.ctx.jobs = self._number_of("jobs") or default_jobs(self.inputs.code.computer)
+        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, self._number_of("batch_size"))
         self.ctx.started, self.ctx.running, self.ctx.batches = 0, [], []
         self.report(
             f"{self.inputs.number.value} structures of {self.inputs.recipe['composition']} at "
             f"{self.inputs.pressure_gpa.value:g} GPa in {len(self.ctx.plan)} batches, {self.ctx.jobs} side by side"
         )
+
+    def _number_of(self, name: str) -> int | None:
+        node = self.inputs.get(name)
+        return None if node is None else node.value
 
     def batches_are_left(self) -> bool:
         """Return whether a batch has not been started yet."""
@@ -189,7 +193,8 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
 
     def start_relaxation(self) -> None:
         """Submit the relaxation of the batch; one in a step, so that a crash can't submit several again."""
-        inputs = {name: self.inputs[name] for name in (*RELAXATION, "pressure_gpa") if name in self.inputs}
+        names = (*RELAXATION, "pressure_gpa")
+        inputs = {name: self.inputs[name] for name in names if self.inputs.get(name) is not None}
         label = f"batch_{self.ctx.started:04d}"
         child = submit_once(self, label, RelaxSetWorkChain, structures=self.ctx.start, **inputs)
         self.ctx.running.append(child)

