@@ -69,7 +69,7 @@ class Potential:
     def _check_lammps(self) -> None:
         if self.units not in LAMMPS_UNITS:
             raise ValueError(f"potential {self.name!r}: units is {self.units!r}, must be real or metal")
-        if not any(command.split()[0] == "pair_style" for command in self.commands):
+        if not any(command.split()[:1] == ["pair_style"] for command in self.commands):
             raise ValueError(f"potential {self.name!r}: commands hold no pair_style")
         if self.charges and set(self.charges) != set(self.species):
             raise ValueError(f"potential {self.name!r}: charges must be given for each of {', '.join(self.species)}")
@@ -111,6 +111,8 @@ class Potential:
         missing = [key for key in ("name", "engine", "species") if key not in entries]
         if missing:
             raise ValueError(f"potential: {', '.join(missing)} missing")
+        if isinstance(entries["species"], str):
+            raise ValueError(f"potential: species is {entries['species']!r}, must be a list of elements")
         commands = entries.get("commands", ())
         lines = commands.splitlines() if isinstance(commands, str) else commands
         kept = tuple(line.strip() for line in lines if line.split("#")[0].strip())

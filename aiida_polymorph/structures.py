@@ -134,8 +134,15 @@ class StructureSet:
         return replace(self, metadata={**self.metadata, **metadata})
 
     def select(self, which: np.ndarray | Sequence[int]) -> StructureSet:
-        """Return the structures of a boolean mask or of a list of indices, in that order."""
+        """Return the structures of a boolean mask or of a list of indices, in that order.
+
+        Raises:
+            ValueError: if a mask has another length than the set.
+            IndexError: if there is no structure with such an index.
+        """
         which = np.asarray(which)
+        if which.dtype == bool and which.shape != (len(self),):
+            raise ValueError(f"mask of {which.size} for {len(self)} structures")
         chosen = np.flatnonzero(which) if which.dtype == bool else which.astype(int)
         lengths = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=int)])

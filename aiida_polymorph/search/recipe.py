@@ -136,7 +136,7 @@ class Recipe:
             **_normalise_separations(composition, propose_minimum_separations(counts)),
             **_normalise_separations(composition, given.pop("minimum_separations", {}), partial=True),
         }
-        volume = given.pop("volume_per_formula_unit", None) or round(propose_volume(counts), 1)
+        volume = given.pop("volume_per_formula_unit", round(propose_volume(counts), 1))
         return cls(composition, volume, separations, **given)
 
     def to_dict(self) -> dict[str, Any]:
