@@ -72,7 +72,7 @@ def chemiscope_dataset(view: LandscapeView, title: str, formula: str, limit: int
                 "size": {"property": "times found", "mode": "log", "factor": 45},
                 "symbol": "kind",
             },
-            "structure": [{"unitCell": True, "supercell": [2, 2, 2], "spaceFilling": False}],
+            "structure": [{"unitCell": True, "supercell": [1, 1, 1], "spaceFilling": False}],
         },
     }
 
@@ -161,7 +161,7 @@ def _properties(view: LandscapeView, shown: np.ndarray, formula: str) -> dict[st
         "times found": (np.array([1.0 if k < 0 else float(max(sizes[k], 1)) for k in labels]), ""),
     }
     numbers = {
-        name: {"target": "structure", "values": np.round(values, 6).tolist(), "units": unit}
+        name: {"target": "structure", "values": np.round(values, 6).tolist(), **({"units": unit} if unit else {})}
         for name, (values, unit) in columns.items()
     }
     texts = {"phase": [loose if k < 0 else _plain(str(view.names[k])) for k in labels], "kind": kinds}

@@ -86,7 +86,7 @@ class NodeRecord:
         created: when, as text.
         link: a place to read more, relative or file link; None for none.
         sections: anchors of the report's sections whose numbers it leads to: `searches`, `landscape`,
-            `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`.
+            `clustering`, `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`.
     """
 
     role: str

@@ -137,4 +137,4 @@ def _scan_picture(view: LandscapeView) -> Picture:
     figures.eps_scan(view, ax)
     alt = f"Number of clusters against eps at {view.pressure_gpa:g} GPa"
     caption = f"How many clusters DBSCAN finds at {view.pressure_gpa:g} GPa, by its radius eps; dashed: the one used."
-    return Picture(f"eps-{view.pressure_gpa:g}GPa", "landscape", alt, caption, figure)
+    return Picture(f"eps-{view.pressure_gpa:g}GPa", "clustering", alt, caption, figure)

@@ -136,6 +136,10 @@ def _sections(data: ReportData, map_link: str | None, map_note: str) -> list[Sec
             "No landscapes were handed over.", figures=images.get("landscape", ()), link=view,
         ),
         _section(
+            "clustering", "Choice of eps", ("The number of clusters is flat where eps separates phases.",), None,
+            "The scan of eps was not handed over.", figures=images.get("clustering", ()), paired=True,
+        ),
+        _section(
             "basin-entropy", "Basin entropy", (), tables.mapping_table(data.basin_entropy),
             "No basin entropies were handed over.",
         ),

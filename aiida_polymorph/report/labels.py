@@ -91,6 +91,8 @@ def _best_place(
     centre, frame = ax.transData.transform(point), ax.get_window_extent()
     best, place = np.inf, None
     for radius in RADII:
+        if best <= radius / 20:
+            break
         for angle in ANGLES:
             direction = np.array([np.cos(angle), np.sin(angle)])
             offset = direction * (radius * scale + half * np.abs(direction))

@@ -258,7 +258,8 @@ def _region_labels(ax: Axes, diagram: PhaseDiagram, centres: np.ndarray, names: 
 
 def _inside(diagram: PhaseDiagram, corners: np.ndarray, phase: int) -> bool:
     """Whether a box of the plot shows nothing but that phase."""
-    (p0, t0), (p1, t1) = corners
+    margin = np.array([np.diff(diagram.pressures).max(), np.diff(diagram.temperatures).max()])
+    (p0, t0), (p1, t1) = corners + np.outer([-1, 1], margin)
     columns = np.flatnonzero((diagram.pressures >= p0) & (diagram.pressures <= p1))
     rows = np.flatnonzero((diagram.temperatures >= t0) & (diagram.temperatures <= t1))
     fits = p0 >= diagram.pressures[0] and p1 <= diagram.pressures[-1]
