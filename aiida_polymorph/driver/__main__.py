@@ -18,6 +18,9 @@ from .streaming import parse_records
 from .supervisor import EngineFailedToStart, Supervisor
 from .worker import work
 
+STOPPED = 128 + signal.SIGTERM
+"""Exit status after a signal or at the wall time; what is done is kept."""
+
 
 def main() -> int:
     """Run the job, write the summary and return the exit status: 0 done, 1 engine failed to start, 143 stopped."""
@@ -35,7 +38,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         status = 1
     except (SystemExit, KeyboardInterrupt):
-        status = 128 + signal.SIGTERM
+        status = STOPPED
     summary = _summary(job, supervisor) | {"wall_seconds": time.monotonic() - began}
     (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=1))
     if summary["complete"]:
@@ -44,7 +47,7 @@ def main() -> int:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise SystemExit
+    raise SystemExit(STOPPED)
 
 
 def _show(done: int, asked: int) -> None:

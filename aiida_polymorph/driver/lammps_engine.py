@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +47,7 @@ class LammpsEngine:
         self._potential = potential
         self._energy_unit = ENERGY_UNITS[potential["units"]]
         for name, text in potential["files"].items():
-            Path(name).write_text(text)
+            _write_at_once(Path(name), text)
 
     def load(self, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray) -> None:
         """Make ready for a structure of these atoms: a new box and the potential's commands."""
@@ -113,6 +114,13 @@ class LammpsEngine:
             "thermo_style custom step pe c_virial[1]",
             "thermo_modify lost error norm no",
         ]
+
+
+def _write_at_once(path: Path, text: str) -> None:
+    """Write a file so that another process which reads it at the same time finds all of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(path)
 
 
 def _change_box(lower: np.ndarray) -> str:

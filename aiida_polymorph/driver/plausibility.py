@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .cells import reduced
+
 SMALLEST_DISTANCE = 0.5
 """Angstrom; below the shortest bond there is (0.74, hydrogen)."""
 VOLUMES_PER_ATOM = (1.0, 1000.0)
@@ -13,7 +15,8 @@ _IMAGES = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (
 
 
 def shortest_distance(positions: np.ndarray, cell: np.ndarray) -> float:
-    """Return the shortest distance between atoms or to their images, angstrom, for a cell that is not very skewed."""
+    """Return the shortest distance between atoms or to their images, angstrom."""
+    cell = reduced(cell) @ cell
     fractional = positions @ np.linalg.inv(cell)
     difference = fractional[:, None] - fractional[None]
     difference -= np.round(difference)

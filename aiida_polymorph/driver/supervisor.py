@@ -22,6 +22,9 @@ from .worker import record_of
 READY_SECONDS = 120.0
 """How long a worker may take to start its engine."""
 
+KILLED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that no engine raises by itself: the structure in hand is tried once more before it is blamed."""
+
 
 class EngineFailedToStart(RuntimeError):  # noqa: N818
     """A worker ended before its engine was ready; the message holds what it said."""
@@ -39,6 +42,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,
+            start_new_session=True,
         )
         self.row: int | None = None
         self.ready = False
@@ -71,9 +75,12 @@ class Worker:
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
 
-    def end(self) -> int:
-        """Kill it if it still runs, and return its exit status."""
-        self.process.kill()
+    def end(self, patience: float = 0.0) -> int:
+        """Kill it if it still runs after `patience` seconds, and return its exit status."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
         status = self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
@@ -103,6 +110,7 @@ class Supervisor:
         self.done = {record["index"] for record in parse_records(text)}
         self.engine: dict[str, str] | None = None
         self._queue = deque(row for row in range(len(job)) if int(job.arrays["index"][row]) not in self.done)
+        self._second_chance: set[int] = set()
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
 
@@ -129,10 +137,10 @@ class Supervisor:
         self._workers.append(worker)
         self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
 
-    def _dismiss(self, worker: Worker) -> int:
+    def _dismiss(self, worker: Worker, patience: float = 0.0) -> int:
         self._selector.unregister(worker.process.stdout)
         self._workers.remove(worker)
-        return worker.end()
+        return worker.end(patience)
 
     def _listen(self, worker: Worker) -> None:
         replies = worker.replies()
@@ -154,12 +162,17 @@ class Supervisor:
             self._dismiss(worker)
 
     def _lost(self, worker: Worker, reason: str) -> None:
-        """Record the structure that a worker had in hand when it died or was given up, and start another worker."""
-        status = self._dismiss(worker)
-        if worker.row is None:
+        """Deal with the structure that a worker had in hand when it died or was given up; start another worker."""
+        status = self._dismiss(worker, patience=0.0 if reason else 5.0)
+        row = worker.row
+        if row is None:
             raise EngineFailedToStart(f"the engine could not be started: {reason or worker.last_words()}")
-        reason = reason or f"engine crashed: {_how_it_ended(status)}"
-        self._write(record_of(self.job[worker.row], None, reason))
+        if not reason and -status in KILLED_FROM_OUTSIDE and row not in self._second_chance:
+            self._second_chance.add(row)
+            self._queue.append(row)
+        else:
+            reason = reason or f"engine crashed: {_how_it_ended(status)}"
+            self._write(record_of(self.job[row], None, reason))
         if self._queue:
             self._start_worker()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -21,6 +22,8 @@ from .parameters import RelaxParameters
 from .streaming import Record, to_line
 
 PR_SET_PDEATHSIG = 1
+MEANINGLESS = ("atoms collapsed", "exploded", "nan")
+"""Reasons of failure with which the numbers of the last state mean nothing."""
 
 
 def work() -> None:
@@ -45,13 +48,20 @@ def relaxed(engine: Engine, start: Start, parameters: RelaxParameters) -> Record
         engine.load(start.numbers, positions, start.cell)
         reason = relaxation.run(positions, start.cell)
     except Exception as error:
-        reason = f"engine error: {' '.join(str(error).split()) or type(error).__name__}"
+        reason = f"engine error: {_short(error)}"
     return record_of(start, relaxation, reason) | {"cpu_seconds": time.process_time() - began}
+
+
+def _short(error: Exception) -> str:
+    """Return an exception's message on one line, without places in source code, or else its name."""
+    text = re.sub(r"\(\S+:\d+\)|Last input line:.*", "", " ".join(str(error).split()))
+    return text.strip()[:200] or type(error).__name__
 
 
 def record_of(start: Start, relaxation: Relaxation | None, reason: str) -> Record:
     """Return the record of a relaxation that ended, or with None of one that was lost."""
     state = relaxation.state if relaxation else None
+    meant = state if reason not in MEANINGLESS else None
     cell = state.cell if state else start.cell
     if np.all(np.isfinite(cell)):
         cell = reduced(cell) @ cell
@@ -59,11 +69,11 @@ def record_of(start: Start, relaxation: Relaxation | None, reason: str) -> Recor
         "index": start.index,
         "cell": cell.tolist(),
         "positions": (state.positions if state else start.positions).tolist(),
-        "energy": state.energy if state else None,
-        "enthalpy": state.enthalpy if state else None,
+        "energy": meant.energy if meant else None,
+        "enthalpy": meant.enthalpy if meant else None,
         "pressure_gpa": start.pressure_gpa,
-        "max_force": state.max_force if state else None,
-        "max_stress_error": state.max_stress_error if state else None,
+        "max_force": meant.max_force if meant else None,
+        "max_stress_error": meant.max_stress_error if meant else None,
         "converged": not reason,
         "reason": reason,
         "force_calls": relaxation.force_calls if relaxation else 0,
