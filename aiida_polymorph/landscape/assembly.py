@@ -19,6 +19,9 @@ from aiida_polymorph.landscape.phases import (
 from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
 from aiida_polymorph.structures import StructureSet
 
+KEPT = ("minimum", "saddle")
+"""States of a reference that kept its space group when it was relaxed."""
+
 SADDLE_DROP = 1e-4
 """Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point."""
 
@@ -79,8 +82,13 @@ class _At:
     def rows(self, kind: str) -> np.ndarray:
         return np.flatnonzero(self.result.candidates.columns["kind"] == kind)
 
-    def state_of(self, name: str) -> str | None:
-        return next((reference.state for reference in self.references if reference.name == name), None)
+    def kept(self) -> list[ReferenceState]:
+        """References that kept their space group, as minima or as saddle points."""
+        return [reference for reference in self.references if reference.state in KEPT]
+
+    def saddle(self, name: str) -> int:
+        """Return 1 for a reference that is a saddle point, 0 for one that is a minimum, else -1."""
+        return next((int(reference.state == "saddle") for reference in self.kept() if reference.name == name), -1)
 
     def _row(self, kind: str, name: str) -> int:
         rows = [int(i) for i in self.rows(kind) if self.result.candidates.columns["name"][i] == name]
@@ -104,8 +112,8 @@ class _At:
         return bool(fell or np.linalg.norm(features[row] - features[rattled]) > self.result.eps)
 
     def _rare_clusters(self) -> list[Cluster]:
-        minima = [row.row for row in self.references if row.state == "minimum"]
-        probes = np.concatenate([minima, self.rows("carried")]).astype(int)
+        kept = [reference.row for reference in self.kept()]
+        probes = np.concatenate([kept, self.rows("carried")]).astype(int)
         if len(probes) == 0:
             return []
         closest, distances = nearest(self.result.candidate_features[probes], self.result.features)
@@ -121,9 +129,9 @@ class _At:
     def found(self) -> FoundClusters:
         representatives = [cluster.representative for cluster in self.clusters]
         features = self.result.features[representatives]
-        minima = [state for state in self.references if state.state == "minimum"]
-        reference_features = self.result.candidate_features[[state.row for state in minima]]
-        names = [state.name for state in minima]
+        kept = self.kept()
+        reference_features = self.result.candidate_features[[reference.row for reference in kept]]
+        names = [reference.name for reference in kept]
         return FoundClusters(
             pressure_gpa=self.result.pressure_gpa,
             features=features,
@@ -155,8 +163,10 @@ def assemble_phases(
 ) -> StructureSet:
     """Return one structure for each phase and pressure at which the phase is known.
 
-    A cluster is labelled by a reference that is a minimum at that pressure: it kept its space group when relaxed, and
-    a rattled copy of it came back. Clusters of several pressures are matched as `phases.match_phases` says.
+    A cluster is labelled by a reference that kept its space group when relaxed at that pressure. Where a rattled copy
+    of the reference did not come back, the reference is a saddle point; a search finds one only in cells too small
+    for the displacement that leads away from it (fluorite with 3 formula units, say). Clusters of several pressures
+    are matched as `phases.match_phases` says.
 
     Args:
         results: one for each pressure.
@@ -164,11 +174,12 @@ def assemble_phases(
         symprec: spglib's tolerance, angstrom.
 
     Returns:
-        Structures with the columns `name`, `known`, `pressure_gpa`, `enthalpy` (eV, whole cell), `state` (`found`,
-        `missed`: a minimum that the search didn't find, `saddle`), `cluster` (-1 where not found), `found`
-        (times by number of formula units, shape (rows, sizes)), `primitive_formula_units` (0 where unknown),
-        `space_group`, `index` (of the representative in its search, else -1). The metadata hold `sizes`, the number
-        of formula units of each column of `found`, and `transformed`, the references that left their space group.
+        Structures with the columns `name`, `known`, `pressure_gpa`, `enthalpy` (eV, whole cell), `state` (`found`, or
+        `missed`: known from a reference or another pressure, but not found by the search), `saddle` (1: a saddle
+        point, 0: a minimum, -1: not checked), `cluster` (-1 where not found), `found` (times by number of
+        formula units, shape (rows, sizes)), `primitive_formula_units` (0 where unknown), `space_group`, `index`
+        (of the representative in its search, else -1). The metadata hold `sizes`, the number of formula units of
+        each column of `found`, and `transformed`, the references that left their space group.
     """
     at = {result.pressure_gpa: _At(result, symprec, started_as) for result in results}
     carried = [
@@ -188,11 +199,16 @@ def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> 
     rows = []
     for place in phase.rows:
         entry = at[place.pressure_gpa]
-        common = {"name": phase.name, "known": phase.known, "pressure_gpa": place.pressure_gpa}
+        common = {
+            "name": phase.name,
+            "known": phase.known,
+            "pressure_gpa": place.pressure_gpa,
+            "saddle": entry.saddle(phase.name),
+        }
         if place.cluster is not None:
             rows.append(common | _found_row(entry, entry.clusters[place.cluster], sizes))
-        elif not phase.known or entry.state_of(phase.name) not in ("minimum", "saddle"):
-            rows.append(common | _missed_row(entry, _carried_row(entry, *place.carried), sizes))
+        elif entry.saddle(phase.name) < 0:
+            rows.append(common | _missed_row(entry, _carried_row(entry, *place.carried), sizes, entry.symprec))
     return rows
 
 
@@ -215,12 +231,12 @@ def _found_row(entry: _At, cluster: Cluster, sizes: Sequence[int]) -> dict:
     }
 
 
-def _missed_row(entry: _At, row: int, sizes: Sequence[int], state: str = "missed", symprec: float = 0.01) -> dict:
+def _missed_row(entry: _At, row: int, sizes: Sequence[int], symprec: float) -> dict:
     atoms = entry.result.candidates[row]
     return {
         "atoms": atoms,
         "enthalpy": float(entry.result.candidates.column("enthalpy")[row]),
-        "state": state,
+        "state": "missed",
         "cluster": -1,
         "found": [0] * len(sizes),
         "primitive_formula_units": primitive_formula_units(atoms, symprec) or 0,
@@ -235,12 +251,11 @@ def _unfound_references(
     """References that the search did not find at a pressure, as minima or as saddle points."""
     rows = []
     for pressure, entry in at.items():
-        for reference in entry.references:
-            if (reference.name, pressure) in there or reference.state not in ("minimum", "saddle"):
-                continue
-            state = "missed" if reference.state == "minimum" else "saddle"
-            common = {"name": reference.name, "known": True, "pressure_gpa": pressure}
-            rows.append(common | _missed_row(entry, reference.row, sizes, state, symprec))
+        for reference in entry.kept():
+            if (reference.name, pressure) not in there:
+                saddle = entry.saddle(reference.name)
+                common = {"name": reference.name, "known": True, "pressure_gpa": pressure, "saddle": saddle}
+                rows.append(common | _missed_row(entry, reference.row, sizes, symprec))
     return rows
 
 

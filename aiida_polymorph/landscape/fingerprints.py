@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -130,13 +130,13 @@ def compute_fingerprints(
 
 def local_fingerprints(
     structures: StructureSet, settings: FingerprintSettings, species: Sequence[str]
-) -> list[np.ndarray]:
-    """Return the SOAP vectors of the atoms, one array of shape (atoms, d) a structure, not normalised.
+) -> Iterator[np.ndarray]:
+    """Yield the SOAP vectors of each structure's atoms, an array of shape (atoms, d), not normalised.
 
     DScribe misses neighbours of atoms that lie outside the cell; so they are wrapped into it first.
     """
     soap = _soap(settings, species)
-    return [np.asarray(soap.create(atoms)) for atoms in _wrapped(structures)]
+    return (np.asarray(soap.create(atoms)) for atoms in _wrapped(structures))
 
 
 def _wrapped(structures: StructureSet) -> StructureSet:
@@ -167,8 +167,8 @@ def _average_rows(structures: StructureSet, settings: FingerprintSettings, speci
     centres = np.array([atomic_numbers[symbol] for symbol in species])
     rows = []
     for vectors, (start, end) in zip(local, bounds, strict=True):
-        member = structures.numbers[start:end] == centres[:, None]
-        rows.append(((member @ vectors) / np.maximum(member.sum(axis=1), 1)[:, None]).ravel())
+        member = (structures.numbers[start:end] == centres[:, None]).astype(float)
+        rows.append(((member / np.maximum(member.sum(axis=1, keepdims=True), 1)) @ vectors).ravel())
     return np.array(rows)
 
 

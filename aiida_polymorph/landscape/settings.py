@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_polymorph.landscape.fingerprints import FingerprintSettings
 
+MISSED_ENTHALPY = ("relaxed", "surrogate")
 SURROGATE_METHODS = ("ridge", "sparse-kernel")
 
 
@@ -51,6 +52,8 @@ class AnalysisSettings:
         carry_window: clusters up to this enthalpy above the lowest (eV per formula unit) are relaxed at the
             other pressures too.
         rattle: displacement of the references (angstrom) in the check for saddle points.
+        missed_enthalpy: where the enthalpy of a phase comes from that the search missed: `relaxed` (its structure is
+            relaxed at that pressure anyway) or `surrogate` (as in the paper).
         surrogate: how it is trained.
 
     Raises:
@@ -65,6 +68,7 @@ class AnalysisSettings:
     symprec: float = 0.01
     carry_window: float = 0.5
     rattle: float = 0.02
+    missed_enthalpy: str = "relaxed"
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
 
     def __post_init__(self) -> None:
@@ -74,6 +78,8 @@ class AnalysisSettings:
         for name in ("symprec", "carry_window", "rattle"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"settings: {name} is {getattr(self, name)}, must be positive")
+        if self.missed_enthalpy not in MISSED_ENTHALPY:
+            raise ValueError(f"settings: missed_enthalpy is {self.missed_enthalpy!r}, must be relaxed or surrogate")
         if self.eps is not None and not self.eps > 0:
             raise ValueError(f"settings: eps is {self.eps}, must be positive, or null to be chosen from the data")
 

@@ -35,16 +35,17 @@ def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> Re
 @calcfunction
 def build_landscape(structures: StructureSetData, fingerprints: RecordData, settings: orm.Dict) -> LandscapeData:
     """Map and clusters of one pressure; labels refer to the structures of the array `rows`."""
-    from aiida_polymorph.landscape import clusters, kernel_map
+    from aiida_polymorph.landscape import clusters, kernel_map, threshold
 
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     rows = fingerprints.get_array("rows")
     usable = structures.to_set().select(rows)
     features = fingerprints.get_array("features").astype(float)
     pressure_map = kernel_map.kernel_pca(features, chosen.components, chosen.kernel_power)
-    choice = clusters.choose_eps(features, chosen.min_samples, eps=chosen.eps)
-    labels = clusters.dbscan(features, choice.eps, chosen.min_samples)
-    distinct = clusters.dbscan(features, choice.eps, min_samples=1)
+    points = pressure_map.coordinates
+    choice = threshold.choose_eps(points, chosen.min_samples, eps=chosen.eps)
+    labels = clusters.dbscan(points, choice.eps, chosen.min_samples)
+    distinct = clusters.dbscan(points, choice.eps, min_samples=1)
     table = clusters.summarise(usable, labels, chosen.symprec)
     arrays = {
         "rows": rows,

@@ -21,9 +21,13 @@ def flatten(nodes: Mapping[str, Mapping[str, orm.Data]]) -> dict[str, orm.Data]:
 
 
 def unflatten(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Turn keyword arguments of `flatten` into pressure key -> role -> node, by rising pressure of the structures."""
+    """Turn keyword arguments of `flatten` into pressure key -> role -> node, by rising pressure."""
     nodes: dict[str, dict[str, Any]] = {}
     for name, node in arguments.items():
         role, key = name.split(SEPARATOR, 1)
         nodes.setdefault(key, {})[role] = node
-    return dict(sorted(nodes.items(), key=lambda item: item[1]["structures"].value("pressure_gpa")))
+    return dict(sorted(nodes.items(), key=lambda item: _pressure(item[1])))
+
+
+def _pressure(nodes: Mapping[str, Any]) -> float:
+    return next(pressure for node in nodes.values() if (pressure := node.value("pressure_gpa")) is not None)

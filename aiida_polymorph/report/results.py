@@ -1,0 +1,246 @@
+"""What an analysis found, read from its nodes: the rows and numbers behind the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+
+from aiida_polymorph.data.basin_entropy import BasinEntropyData
+from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
+from aiida_polymorph.data.record import plain
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.structures import StructureSet
+
+PROCESS_LABEL = "LandscapeWorkChain"
+SPLITS = ("random", "novel", "cluster")
+MEASURES = ("mae", "rmse", "r2")
+
+
+def latest_analysis() -> orm.WorkChainNode | None:
+    """Return the newest analysis that finished, None if there is none."""
+    builder = orm.QueryBuilder()
+    filters = {"attributes.process_label": PROCESS_LABEL, "attributes.exit_status": 0}
+    builder.append(orm.WorkChainNode, filters=filters, tag="analysis")
+    builder.order_by({"analysis": {"id": "desc"}})
+    return builder.first(flat=True)
+
+
+def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:
+    """Return the fields of `analyse`; with several pressures sums over them, and each apart under `pressures`.
+
+    Test errors of the surrogate are then root mean squares and means over the pressures' test members.
+    """
+    outputs = analysis.outputs
+    each = [_pressure_summary(outputs, key) for key in by_pressure(outputs.landscapes)]
+    if len(each) == 1:
+        return {"node": analysis.pk, **each[0], "pressures": each}
+    names = set(outputs.phases.to_set().columns["name"].tolist()) if len(outputs.phases) else set()
+    return {
+        "node": analysis.pk,
+        "structures": sum(entry["structures"] for entry in each),
+        "phases": len(names) if names else sum(entry["phases"] for entry in each),
+        "found_once": sum(entry["found_once"] for entry in each),
+        "eps": shared([entry["eps"] for entry in each]),
+        "surrogate": {split: _pooled([entry["surrogate"][split] for entry in each]) for split in SPLITS},
+        "basin_entropy": {
+            "components": max(entry["basin_entropy"]["components"] for entry in each),
+            "overdispersion": _mean([entry["basin_entropy"]["overdispersion"] for entry in each]),
+        },
+        "pressures": each,
+    }
+
+
+def by_pressure(namespace: Any) -> dict[str, Any]:
+    """Return the nodes of an output namespace by key, by rising pressure."""
+    nodes = {key: namespace[key] for key in namespace}
+    return dict(sorted(nodes.items(), key=lambda item: item[1].value("pressure_gpa")))
+
+
+def _pressure_summary(outputs: Any, key: str) -> dict[str, Any]:
+    landscape, entropy, surrogate = outputs.landscapes[key], outputs.basin_entropies[key], outputs.surrogates[key]
+    return {
+        "pressure_gpa": landscape.pressure_gpa,
+        "structures": landscape.value("structures"),
+        "phases": len(landscape.clusters),
+        "found_once": landscape.value("minima")["found_once"],
+        "eps": landscape.eps,
+        "surrogate": {split: test_errors(surrogate.value("evaluation"), split) for split in SPLITS},
+        "basin_entropy": {
+            "components": entropy.value("components"),
+            "overdispersion": entropy.value("overdispersion"),
+        },
+    }
+
+
+def test_errors(evaluation: dict[str, Any] | None, split: str) -> dict[str, float | None]:
+    """Return mae, rmse and r2 of the enthalpy on the test members of a split; None where it could not be made."""
+    test = ((evaluation or {}).get(split) or {}).get("test") or {}
+    return {**{measure: test.get(measure) for measure in MEASURES}, "count": test.get("count")}
+
+
+def shared(values: list[float]) -> float | None:
+    """Return the value that all have, None if they differ."""
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _pooled(errors: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """Join test errors of several pressures, weighted by their members; r2 in the mean."""
+    known = [entry for entry in errors if entry["mae"] is not None]
+    if not known:
+        return dict.fromkeys(MEASURES)
+    weights = [entry["count"] or 1 for entry in known]
+    r2 = [entry["r2"] for entry in known if entry["r2"] is not None]
+    return {
+        "mae": float(np.average([entry["mae"] for entry in known], weights=weights)),
+        "rmse": float(np.sqrt(np.average([entry["rmse"] ** 2 for entry in known], weights=weights))),
+        "r2": _mean(r2),
+        "count": sum(weights),
+    }
+
+
+def phase_rows(
+    analysis: orm.WorkChainNode, pressure_gpa: float | None = None, temperature: float | None = None
+) -> list[dict[str, Any]]:
+    """Return the fields of `phases`, by pressure and enthalpy, or with a temperature by chemical potential.
+
+    Args:
+        analysis: a finished analysis.
+        pressure_gpa: only rows of this pressure; one that was not searched needs a temperature, and the rows are
+            then interpolated: found, symmetry and basin entropy are unknown there.
+        temperature: K; adds chemical potentials.
+
+    Raises:
+        ValueError: if the pressure was not searched and no temperature is given.
+    """
+    outputs = analysis.outputs
+    phases = outputs.phases.to_set()
+    searched = [node.pressure_gpa for node in by_pressure(outputs.landscapes).values()]
+    chosen = searched if pressure_gpa is None else [float(pressure_gpa)]
+    rows: list[dict[str, Any]] = []
+    for pressure in chosen:
+        if pressure in searched:
+            entropy = basin_entropy_at(outputs, pressure)
+            here = _rows_at(phases, pressure, entropy)
+        elif temperature is None:
+            raise ValueError(f"pressure {pressure:g} GPa was not searched; searched are {searched}: give a temperature")
+        else:
+            here = _unsearched_rows(phases, pressure)
+        if temperature is not None:
+            here = with_chemical_potentials(here, outputs.chemical_potentials, pressure, temperature)
+        rows += here
+    return plain(rows)
+
+
+def basin_entropy_at(outputs: Any, pressure_gpa: float) -> BasinEntropyData:
+    """Return the basin entropies of a searched pressure."""
+    nodes = by_pressure(outputs.basin_entropies).values()
+    return next(node for node in nodes if node.value("pressure_gpa") == pressure_gpa)
+
+
+def _rows_at(phases: StructureSet, pressure: float, entropy: BasinEntropyData) -> list[dict[str, Any]]:
+    rows = np.flatnonzero(phases.column("pressure_gpa") == pressure)
+    values = entropy.by_name()
+    entries = [_row(phases, int(i), values) for i in rows]
+    return sorted(entries, key=lambda row: row["enthalpy_ev_per_formula_unit"])
+
+
+def _row(phases: StructureSet, i: int, entropies: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    columns = phases.columns
+    name, state, known = str(columns["name"][i]), str(columns["state"][i]), bool(columns["known"][i])
+    entropy, error = entropies.get(name, (None, None)) if state == "found" else (None, None)
+    found = zip(phases.metadata["sizes"], columns["found"][i].tolist(), strict=True)
+    return {
+        "name": name,
+        "known": known,
+        "space_group": str(columns["space_group"][i]) or None,
+        "pressure_gpa": float(columns["pressure_gpa"][i]),
+        "enthalpy_ev_per_formula_unit": float(phases.enthalpy_per_formula_unit[i]),
+        "volume_a3_per_formula_unit": float(phases.volume_per_formula_unit[i]),
+        "primitive_formula_units": int(columns["primitive_formula_units"][i]) or None,
+        "found": {str(size): times for size, times in found if times},
+        "basin_entropy_kb": entropy,
+        "basin_entropy_error_kb": error,
+        "saddle": {0: False, 1: True}.get(int(columns["saddle"][i])),
+        "state": state,
+    }
+
+
+def _unsearched_rows(phases: StructureSet, pressure: float) -> list[dict[str, Any]]:
+    empty = dict.fromkeys(
+        (
+            "space_group",
+            "enthalpy_ev_per_formula_unit",
+            "volume_a3_per_formula_unit",
+            "primitive_formula_units",
+            "basin_entropy_kb",
+            "basin_entropy_error_kb",
+            "saddle",
+            "state",
+        )
+    )
+    known = dict(zip(phases.columns["name"].tolist(), phases.columns["known"].tolist(), strict=True))
+    return [
+        {"name": name, "known": is_known, "pressure_gpa": pressure, "found": {}, **empty}
+        for name, is_known in known.items()
+    ]
+
+
+def with_chemical_potentials(
+    rows: list[dict[str, Any]], node: ChemicalPotentialData, pressure: float, temperature: float
+) -> list[dict[str, Any]]:
+    """Return rows of one pressure with chemical potentials added, lowest first, unknown last.
+
+    The error is that of the difference from the stable phase; for the stable phase itself from its closest rival.
+    """
+    potentials = node.to_potentials()
+    evaluation = potentials.evaluate(temperature, pressure)
+    condition = potentials.at_pressure(pressure)
+    errors = relative_errors(evaluation)
+    place = {name: i for i, name in enumerate(potentials.names)}
+    added = [row | _thermal(evaluation, condition, errors, place.get(row["name"]), row) for row in rows]
+    return sorted(added, key=lambda row: (row["chemical_potential_ev"] is None, row["chemical_potential_ev"] or 0.0))
+
+
+def relative_errors(evaluation: Any) -> np.ndarray:
+    """Return the error of mu relative to the stable phase, for that phase relative to its closest rival."""
+    stable = evaluation.stable
+    if stable is None:
+        return np.full(len(evaluation.mu), np.nan)
+    errors = evaluation.error_relative_to(stable)
+    rivals = np.argsort(evaluation.mu)
+    rivals = [i for i in rivals if i != stable and np.isfinite(evaluation.mu[i])]
+    errors[stable] = errors[rivals[0]] if rivals else np.nan
+    return errors
+
+
+def _thermal(evaluation: Any, condition: Any, errors: np.ndarray, i: int | None, row: dict[str, Any]) -> dict[str, Any]:
+    if i is None:
+        names = ("chemical_potential_ev", "chemical_potential_error_ev", "above_hull_ev", "probability_stable")
+        return {**dict.fromkeys(names), "method": "absent", "reason": "not known at this pressure"}
+    known = np.isfinite(evaluation.mu[i])
+    enthalpy = row["enthalpy_ev_per_formula_unit"]
+    return plain(
+        {
+            "enthalpy_ev_per_formula_unit": float(condition.enthalpy[i]) if enthalpy is None else enthalpy,
+            "chemical_potential_ev": float(evaluation.mu[i]),
+            "chemical_potential_error_ev": float(errors[i]) if known else None,
+            "above_hull_ev": float(evaluation.above_hull[i]),
+            "probability_stable": float(evaluation.probability_stable[i]) if known else None,
+            "method": str(evaluation.method[i]),
+            "reason": str(evaluation.reason[i]),
+        }
+    )
+
+
+def searched_structures(analysis: orm.WorkChainNode, pressure_gpa: float) -> StructureSetData:
+    """Return the set, pooled where there were several, that the landscape of a pressure was made of."""
+    landscapes = by_pressure(analysis.outputs.landscapes).values()
+    landscape = next(node for node in landscapes if node.pressure_gpa == pressure_gpa)
+    return landscape.creator.inputs.structures
