@@ -6,12 +6,13 @@ import os
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_polymorph.cli.analyse import THERMAL_COLUMNS
 from aiida_polymorph.cli.options import Numbers
-from aiida_polymorph.cli.output import duration, say, table
+from aiida_polymorph.cli.output import Column, duration, say, table
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 COMPOSITION = "TiO2"
 POTENTIAL = "matsui-akaogi"
 TEMPERATURE_K = 1600.0
+LOWEST = 8
+"""Phases of each pressure in the table."""
+LOWEST_COLUMNS: list[Column] = [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]
 
 
 @click.command("demo")
@@ -59,21 +63,26 @@ def _use_own_configuration(home: Path) -> None:
 
 
 def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
-    from aiida_polymorph.cli.analyse import THERMAL_COLUMNS, analysis_builder, reference_set, run_analysis
+    from aiida_polymorph.cli.analyse import analysis_builder, reference_set, run_analysis
     from aiida_polymorph.cli.report import write_page
-    from aiida_polymorph.data.results import phase_rows
 
     sets = _search(pressures_gpa, number)
     say("Analysing ...")
     analysis = run_analysis(analysis_builder(sets, reference_set(sets, ())))
     page = write_page(analysis, str(home / "report.html"))
     for pressure_gpa in pressures_gpa:
-        rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=TEMPERATURE_K)
-        stated = [row for row in rows if row["above_hull_ev"] is not None]
-        lowest = sorted(stated, key=lambda row: row["above_hull_ev"])[:8]
         click.echo(f"\nLowest phases at {pressure_gpa:g} GPa and {TEMPERATURE_K:g} K:")
-        click.echo(table(lowest, [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]))
+        click.echo(table(lowest_phases(analysis, pressure_gpa), LOWEST_COLUMNS))
     return page
+
+
+def lowest_phases(analysis: orm.ProcessNode, pressure_gpa: float) -> list[dict[str, Any]]:
+    """Return the rows of the phases nearest to the hull, the stable one first."""
+    from aiida_polymorph.report.results import phase_rows
+
+    rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=TEMPERATURE_K)
+    stated = [row for row in rows if row["above_hull_ev"] is not None]
+    return sorted(stated, key=lambda row: row["above_hull_ev"])[:LOWEST]
 
 
 def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:

@@ -32,7 +32,7 @@ def explain_command(phase: str, node: str | None, pressure_gpa: float, temperatu
     """
     from dataclasses import asdict
 
-    from aiida_polymorph.data.results import explain
+    from aiida_polymorph.report.collect import explain
     from aiida_polymorph.report.explain import explain_text
 
     explanation = explain(find_analysis(node), phase, pressure_gpa, temperature_k)
@@ -59,7 +59,7 @@ def report_command(node: str | None, output: str, as_json: bool) -> None:
 
 def write_page(analysis: orm.ProcessNode, output: str) -> str:
     """Write the report of an analysis and return the absolute path."""
-    from aiida_polymorph.data.results import report_data
+    from aiida_polymorph.report.collect import report_data
     from aiida_polymorph.report.html import write_report
 
     path = Path(output).resolve()
