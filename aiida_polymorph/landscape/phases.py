@@ -176,6 +176,8 @@ def match_phases(found: Sequence[FoundClusters], carried: Iterable[CarriedCluste
 
     A phase that was not found at some pressure has a row there if its representative, carried there, kept its
     space group and fell on no cluster: a minimum that the search missed. The least changed carried structure counts.
+    A relaxation keeps the symmetry that it starts with and so may end on a saddle: displace carried structures a
+    little before they are relaxed, where that matters.
 
     A phase is named by its reference; else P-a-SYM, where P is the pressure, of those at which it was found, at
     which its enthalpy lies least above the lowest of the pressure, and the letters count such phases by enthalpy.
