@@ -85,8 +85,10 @@ def _best_place(
     ax: Axes, label: Annotation, point: np.ndarray, pixels: np.ndarray, taken: list[np.ndarray]
 ) -> tuple[tuple[float, float], np.ndarray]:
     """Return the offset (points) and box (pixels) with the least overlap, nearer ones first."""
+    from matplotlib.text import Text
+
     scale = ax.figure.dpi / 72
-    extent = label.get_window_extent()
+    extent = Text.get_window_extent(label)  # that of an annotation includes its arrow
     half = np.array([extent.width, extent.height]) / 2 + 1.5
     centre, frame = ax.transData.transform(point), ax.get_window_extent()
     best, place = np.inf, None
