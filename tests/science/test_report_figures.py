@@ -126,9 +126,11 @@ def test_eps_scan_and_parity():
 
 def test_labels_in_a_crowd_do_not_overlap():
     points = np.random.default_rng(0).normal(0, 0.05, (12, 2))
-    _, ax = axes()
+    figure, ax = axes()
     ax.set(xlim=(-0.4, 0.4), ylim=(-0.4, 0.4))
-    boxes = [Text.get_window_extent(label) for label in labels.label_points(ax, points, ["a label"] * 12, points)]
+    placed = labels.label_points(ax, points, ["a label"] * 12, points)
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(label) for label in placed]
     shared = [(i, j) for i in range(12) for j in range(i) if labels_overlap(boxes[i], boxes[j])]
     assert shared == []
 
