@@ -196,6 +196,7 @@ class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
             ValueError: if there is no such protocol.
         """
         builder = cls.get_builder()
-        inputs = {"code": code, "structures": structures, "potential": potential, "pressure_gpa": pressure_gpa}
+        pressure = None if pressure_gpa is None else float(pressure_gpa)
+        inputs = {"code": code, "structures": structures, "potential": potential, "pressure_gpa": pressure}
         fill_builder(builder, {**cls.get_protocol_inputs(protocol, overrides), **inputs})
         return builder
