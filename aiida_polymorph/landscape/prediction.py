@@ -63,9 +63,9 @@ def predict(
     """Return enthalpies and entropies of all phases at all searched pressures.
 
     A phase that was found takes its enthalpy and its basin entropy from the search. One that was missed, a minimum
-    all the same, or whose counts are not linked to those of the other phases, takes its basin entropy from the surrogate, and its enthalpy from the relaxed structure or, with
-    `missed_enthalpy` `surrogate` (as in arXiv:1909.08934), from the surrogate as well. Predictions of the same
-    surrogate are taken as independent of each other.
+    all the same, or whose counts are not linked to those of the other phases, takes its basin entropy from the
+    surrogate, and its enthalpy from the relaxed structure or, with `missed_enthalpy` `surrogate` (as in
+    arXiv:1909.08934), from the surrogate as well. Predictions of one surrogate are taken as independent.
 
     Args:
         phases: the table of `assembly.assemble_phases`, r rows.

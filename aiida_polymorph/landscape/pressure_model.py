@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from aiida_polymorph.landscape.settings import SurrogateSettings
-from aiida_polymorph.landscape.surrogate import Surrogate, evaluate, fit_surrogate
+from aiida_polymorph.landscape.surrogate import Surrogate, fit_surrogate
+from aiida_polymorph.landscape.validation import SplitScores, evaluate
 from aiida_polymorph.structures import StructureSet
 
-FEWEST = {"enthalpy": 20, "entropy": 8}
-"""Training members below which a surrogate says nothing that the mean does not say."""
+FEWEST_STRUCTURES = 20
+FEWEST_PHASES = 8
+"""Below these a surrogate says nothing that the mean does not say."""
+
+SMALLEST_ERROR = 0.05
+"""Smallest error of a basin entropy (kB) that counts as a weight: two assumptions lie below it all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +28,8 @@ class PressureModel:
         pressure_gpa: where.
         enthalpy: predicts eV per formula unit; None with `enthalpy_reason`.
         entropy: predicts kB per formula unit, in the gauge of that pressure's basin entropies; None with a reason.
-        evaluation: test of the enthalpy as `surrogate.evaluate` gives it.
-        entropy_evaluation: test of the entropy.
+        evaluation: test of the enthalpy in three ways, as `validation.evaluate` gives it.
+        entropy_evaluation: the same of the entropy, whose every phase is a cluster of its own.
     """
 
     pressure_gpa: float
@@ -33,8 +37,8 @@ class PressureModel:
     entropy: Surrogate | None
     enthalpy_reason: str = ""
     entropy_reason: str = ""
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
-    entropy_evaluation: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, SplitScores] = field(default_factory=dict)
+    entropy_evaluation: Mapping[str, SplitScores] = field(default_factory=dict)
 
 
 def train_pressure_model(
@@ -57,4 +61,38 @@ def train_pressure_model(
         pressure_gpa: the pressure.
         settings: method, members of the ensemble, seed.
     """
-    raise NotImplementedError
+    options = {"method": settings.method, "members": settings.members, "seed": settings.seed}
+    species = structures.species
+    chosen, targets, errors = _entropy_targets(phases, entropies, structures, pressure_gpa)
+    enthalpy, tests, reason = None, {}, f"fewer than {FEWEST_STRUCTURES} structures to learn from"
+    if len(np.unique(distinct)) >= FEWEST_STRUCTURES:
+        known = structures.enthalpy_per_formula_unit
+        enthalpy = fit_surrogate(features, known, groups=distinct, species=species, **options)
+        tests, reason = evaluate(features, known, groups=distinct, **options), ""
+    entropy, entropy_tests = None, {}
+    entropy_reason = f"fewer than {FEWEST_PHASES} phases with a basin entropy to learn from"
+    if len(chosen) >= FEWEST_PHASES:
+        noise = np.maximum(errors, SMALLEST_ERROR)
+        entropy = fit_surrogate(features[chosen], targets, noise=noise, species=species, **options)
+        entropy_tests = evaluate(features[chosen], targets, noise=noise, min_samples=1, **options)
+        entropy_reason = ""
+    return PressureModel(pressure_gpa, enthalpy, entropy, reason, entropy_reason, tests, entropy_tests)
+
+
+def _entropy_targets(
+    phases: StructureSet,
+    entropies: Mapping[str, tuple[float | None, float | None]],
+    structures: StructureSet,
+    pressure_gpa: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows of the representatives among the structures, their basin entropies and errors."""
+    indices = structures.columns.get("index", np.arange(len(structures)))
+    place = {int(index): row for row, index in enumerate(indices)}
+    columns = (phases.column("name", ""), phases.column("pressure_gpa"), phases.column("index", -1))
+    known = [
+        (place[int(index)], *entropies[str(name)])
+        for name, pressure, index in zip(*columns, strict=True)
+        if pressure == pressure_gpa and entropies.get(str(name), (None, None))[0] is not None and int(index) in place
+    ]
+    rows, values, errors = zip(*known, strict=True) if known else ((), (), ())
+    return np.array(rows, dtype=int), np.array(values), np.array(errors)

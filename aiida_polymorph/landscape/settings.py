@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from aiida_polymorph.landscape.fingerprints import FingerprintSettings
+from aiida_polymorph.landscape.surrogate import METHODS
 
 MISSED_ENTHALPY = ("relaxed", "surrogate")
-SURROGATE_METHODS = ("ridge", "sparse-kernel")
 
 
 def refuse_unknown(entries: Mapping[str, Any], known: list[str], where: str) -> None:
@@ -25,15 +25,15 @@ def refuse_unknown(entries: Mapping[str, Any], known: list[str], where: str) -> 
 
 @dataclass(frozen=True)
 class SurrogateSettings:
-    """How the surrogate is trained: `ridge` on standardised features or the paper's `sparse-kernel` (equation 7)."""
+    """How the surrogate is trained: `kernel`, `ridge` or the paper's `sparse-kernel`, see `surrogate.fit_surrogate`."""
 
-    method: str = "ridge"
+    method: str = "kernel"
     members: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in SURROGATE_METHODS:
-            raise ValueError(f"surrogate: method is {self.method!r}, must be one of {', '.join(SURROGATE_METHODS)}")
+        if self.method not in METHODS:
+            raise ValueError(f"surrogate: method is {self.method!r}, must be one of {', '.join(METHODS)}")
         if self.members < 2:
             raise ValueError(f"surrogate: members is {self.members}, must be 2 or more for a spread")
 

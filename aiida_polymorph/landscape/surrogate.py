@@ -17,6 +17,7 @@ from aiida_polymorph.landscape.sampling import farthest_points, nearest_distance
 
 METHODS = ("kernel", "ridge", "sparse-kernel")
 POWERS = {"kernel": 2, "ridge": 1, "sparse-kernel": 1}
+OFFSETS = {"kernel": 1.0, "ridge": 1.0, "sparse-kernel": 0.0}
 REPRESENTATIVES = {"kernel": 4000, "ridge": 4000, "sparse-kernel": 200}
 EXTRAPOLATION_QUANTILE = 0.99
 SCALARS = ("method", "power", "offset", "intercept", "regularisation", "extrapolation_distance")
@@ -47,7 +48,7 @@ class Surrogate:
         species: elements that it was trained on, () if not told.
         power: of the kernel.
         centre, scale: features are (f - centre) / scale before the kernel, shape (d,).
-        offset: the kernel is (offset + f . f')**power; 1 for standardised features, whose mean is 0.
+        offset: the kernel is (offset + f . f')**power; 1, but 0 in the paper's form.
         representatives: features of M, shape (M, d).
         weights: of the model and of the ensemble's members, shape (1 + members, M).
         intercept: added to every prediction.
@@ -140,7 +141,7 @@ def fit_surrogate(
     Args:
         features: fingerprints, unit rows, shape (n, d).
         targets: enthalpy in eV, or basin entropy in kB, per formula unit, shape (n,).
-        method: `kernel`: kernel ridge regression with (f . f')**power and every phase as a representative (the
+        method: `kernel`: kernel ridge regression with (1 + f . f')**power and every phase as a representative (the
             default, the most accurate); `ridge`: ridge regression on standardised features; `sparse-kernel`: the
             paper's equation 7 with representatives by farthest-point sampling.
         groups: label of each structure's phase, shape (n,); -1: a phase of its own. None: all are.
@@ -259,10 +260,10 @@ def _first_bad(values: np.ndarray) -> int:
 
 def _standardisation(phases: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray, float]:
     if method != "ridge":
-        return np.zeros(phases.shape[1]), np.ones(phases.shape[1]), 0.0
+        return np.zeros(phases.shape[1]), np.ones(phases.shape[1]), OFFSETS[method]
     deviation = phases.std(axis=0)
     constant = deviation <= 1e-10 * max(deviation.max(), 1e-300)
-    return phases.mean(axis=0), np.where(constant, np.inf, deviation * np.sqrt(phases.shape[1])), 1.0
+    return phases.mean(axis=0), np.where(constant, np.inf, deviation * np.sqrt(phases.shape[1])), OFFSETS[method]
 
 
 def _ensemble(rows: Rows, strength: float, members: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -144,7 +144,7 @@ def _surrogate_views(node: Any) -> list[SurrogateView]:
         evaluation = node.value(attribute) or {}
         if evaluation:
             tests = {split: test_errors(evaluation, split) for split in SPLITS}
-            views.append(SurrogateView(node.value("pressure_gpa"), target, tests, **node.parity(target)))
+            views.append(SurrogateView(node.value("pressure_gpa"), target, tests, **node.parity(target.split()[-1])))
     return views
 
 

@@ -76,8 +76,8 @@ def _pressure_summary(outputs: Any, key: str) -> dict[str, Any]:
 
 def test_errors(evaluation: dict[str, Any] | None, split: str) -> dict[str, float | None]:
     """Return mae, rmse and r2 of the enthalpy on the test members of a split; None where it could not be made."""
-    test = ((evaluation or {}).get(split) or {}).get("test") or {}
-    return {**{measure: test.get(measure) for measure in MEASURES}, "count": test.get("count")}
+    test = (evaluation or {}).get(split) or {}
+    return {measure: test.get(measure) for measure in (*MEASURES, "tested")}
 
 
 def shared(values: list[float]) -> float | None:
@@ -94,14 +94,14 @@ def _pooled(errors: list[dict[str, float | None]]) -> dict[str, float | None]:
     """Join test errors of several pressures, weighted by their members; r2 in the mean."""
     known = [entry for entry in errors if entry["mae"] is not None]
     if not known:
-        return dict.fromkeys(MEASURES)
-    weights = [entry["count"] or 1 for entry in known]
+        return dict.fromkeys((*MEASURES, "tested"))
+    weights = [entry["tested"] or 1 for entry in known]
     r2 = [entry["r2"] for entry in known if entry["r2"] is not None]
     return {
         "mae": float(np.average([entry["mae"] for entry in known], weights=weights)),
         "rmse": float(np.sqrt(np.average([entry["rmse"] ** 2 for entry in known], weights=weights))),
         "r2": _mean(r2),
-        "count": sum(weights),
+        "tested": sum(weights),
     }
 
 

@@ -29,7 +29,7 @@ def train_surrogate(
     settings: orm.Dict,
 ) -> SurrogateData:
     """Models of enthalpy (all structures) and basin entropy (phases found) of one pressure, with their tests."""
-    from aiida_polymorph.landscape.prediction import train_pressure_model
+    from aiida_polymorph.landscape.pressure_model import train_pressure_model
 
     model = train_pressure_model(
         structures=landscape.usable(structures),
