@@ -74,23 +74,32 @@ def _search_steps(search: orm.ProcessNode | StructureSetData) -> Iterator[Step]:
 def records(analysis: orm.WorkChainNode, keys: list[str]) -> list[NodeRecord]:
     """Return the nodes that a report rests on."""
     outputs = analysis.outputs
-    found = [record("Analysis", analysis), record("Phases", outputs.phases)]
-    found.append(record("Chemical potentials", outputs.chemical_potentials))
+    found = [
+        record("Analysis", analysis),
+        record("Phases", outputs.phases, "phases"),
+        record("Chemical potentials", outputs.chemical_potentials, "chemical-potentials", "phase-diagram"),
+    ]
     for key in keys:
         landscape = outputs.landscapes[key]
         structures = landscape.creator.inputs.structures
         at = f"at {landscape.pressure_gpa:g} GPa"
-        found += [record(f"Search {at}", search) for search in searches_of(structures)]
+        found += [record(f"Search {at}", search, "searches") for search in searches_of(structures)]
         found += [
-            record(f"Structures {at}", structures),
-            record(f"Landscape {at}", landscape),
-            record(f"Basin entropies {at}", outputs.basin_entropies[key]),
-            record(f"Surrogate {at}", outputs.surrogates[key]),
+            record(f"Structures {at}", structures, "searches"),
+            record(f"Landscape {at}", landscape, "landscape", "clustering"),
+            record(f"Basin entropies {at}", outputs.basin_entropies[key], "basin-entropy"),
+            record(f"Surrogate {at}", outputs.surrogates[key], "surrogate"),
         ]
     return found
 
 
-def record(role: str, node: orm.Node) -> NodeRecord:
-    """Return a node as a line of the report."""
-    kind = getattr(node, "process_label", None) or type(node).__name__
-    return NodeRecord(role=role, pk=node.pk, uuid=node.uuid, kind=kind, created=f"{node.ctime:%Y-%m-%d %H:%M}")
+def record(role: str, node: orm.Node, *sections: str) -> NodeRecord:
+    """Return a node as a line of the report, and the sections of the report that rest on it."""
+    return NodeRecord(
+        role=role,
+        pk=node.pk,
+        uuid=node.uuid,
+        kind=getattr(node, "process_label", None) or type(node).__name__,
+        created=f"{node.ctime:%Y-%m-%d %H:%M}",
+        sections=sections,
+    )
