@@ -96,6 +96,6 @@ def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
     recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)
     jobs = jobs_each(code, len(pressures_gpa))
     builders = [search_builder(recipe, potential, code, p, number, jobs) for p in pressures_gpa]
-    searches = carry_out(builders, SearchWatch(), at_once=searches_at_once(code))
+    searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), at_once=searches_at_once(code))
     check_finished(searches)
     return [search.outputs.structures for search in searches]

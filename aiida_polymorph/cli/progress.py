@@ -122,26 +122,27 @@ class Line:
 
 
 class SearchWatch:
-    """Shows how far several searches are, in one line."""
+    """Shows how far several searches are, in one line; `asked` counts the structures of those to come as well."""
 
-    def __init__(self) -> None:
-        self._line = Line()
+    def __init__(self, asked: int = 0) -> None:
+        self._line, self._asked = Line(), asked
 
     def __call__(self, processes: Sequence[orm.ProcessNode]) -> None:
         """Look once."""
         rows = [search_progress(process) for process in processes]
-        self._line.show(searches_text(rows))
+        self._line.show(searches_text(rows, self._asked))
         if all(process.is_terminated for process in processes):
             self._line.close()
 
 
-def searches_text(rows: Sequence[dict[str, Any]]) -> str:
+def searches_text(rows: Sequence[dict[str, Any]], asked: int = 0) -> str:
     """Return e.g. `0 GPa 240 of 600, 20 GPa 12 of 600; 5.1 a second, 1 min 2 s left`."""
     parts = [f"{row['pressure_gpa']:g} GPa {row['relaxed']} of {row['asked']}" for row in rows]
     failed = sum(sum(row["failed"].values()) for row in rows)
     under_way = [row for row in rows if row["state"] == "under way"]
     rate = sum(row["rate_per_second"] or 0.0 for row in under_way)
-    left = sum(row["asked"] - row["relaxed"] - sum(row["failed"].values()) for row in under_way)
+    to_come = max(asked - sum(row["asked"] for row in rows), 0)
+    left = to_come + sum(row["asked"] - row["relaxed"] - sum(row["failed"].values()) for row in under_way)
     text = ", ".join(parts) + (f"; {failed} failed" if failed else "")
     return text + (f"; {rate:.1f} a second, {duration(left / rate)} left" if rate and left > 0 else "")
 

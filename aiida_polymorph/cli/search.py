@@ -133,7 +133,9 @@ def search_command(
     potential.to_potential().check_species(recipe.counts)
     jobs = jobs or jobs_each(code, len(pressures_gpa))
     builders = [search_builder(recipe, potential, code, p, number, jobs, batch_size) for p in pressures_gpa]
-    searches = carry_out(builders, SearchWatch(), wait=not no_wait, at_once=searches_at_once(code))
+    searches = carry_out(
+        builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=searches_at_once(code)
+    )
     print_rows([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)

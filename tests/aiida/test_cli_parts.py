@@ -94,6 +94,7 @@ def test_progress_of_several_searches() -> None:
     finished = {**row, "pressure_gpa": 20.0, "relaxed": 200, "failed": {}, "state": "finished"}
     text = searches_text([{**row, "state": "under way"}, finished])
     assert text == "0 GPa 90 of 200, 20 GPa 200 of 200; 10 failed; 2.0 a second, 50 s left"
+    assert searches_text([{**row, "state": "under way"}], asked=400).endswith("2.0 a second, 2 min 30 s left")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
