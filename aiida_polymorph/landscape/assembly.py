@@ -25,6 +25,9 @@ KEPT = ("minimum", "saddle")
 SADDLE_DROP = 1e-4
 """Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point."""
 
+SADDLE_DISTANCE = 1e-3
+"""Or how far, in fingerprints, it must end away: more than what relaxing a soft minimum leaves."""
+
 
 @dataclass(frozen=True, eq=False)
 class PressureResult:
@@ -79,8 +82,9 @@ class _At:
         self.references = [self._state(name) for name in self.started_as]
         self.clusters = [*self.result.clusters, *self._rare_clusters()]
 
-    def rows(self, kind: str) -> np.ndarray:
-        return np.flatnonzero(self.result.candidates.columns["kind"] == kind)
+    def rows(self, kind: str, rattled: bool = False) -> np.ndarray:
+        columns = self.result.candidates.columns
+        return np.flatnonzero((columns["kind"] == kind) & (columns["rattled"] == rattled))
 
     def kept(self) -> list[ReferenceState]:
         """References that kept their space group, as minima or as saddle points."""
@@ -90,26 +94,29 @@ class _At:
         """Return 1 for a reference that is a saddle point, 0 for one that is a minimum, else -1."""
         return next((int(reference.state == "saddle") for reference in self.kept() if reference.name == name), -1)
 
-    def _row(self, kind: str, name: str) -> int:
-        rows = [int(i) for i in self.rows(kind) if self.result.candidates.columns["name"][i] == name]
-        return rows[0] if rows else -1
-
     def _state(self, name: str) -> ReferenceState:
-        row, rattled = self._row("reference", name), self._row("rattled", name)
+        names = self.result.candidates.columns["name"]
+        row = next((int(i) for i in self.rows("reference") if names[i] == name), -1)
         if row < 0:
             return ReferenceState(name, "failed")
         if self.groups[row] != self.started_as[name]:
             return ReferenceState(name, "transformed", row, self.groups[row])
-        return ReferenceState(name, "saddle" if self._left(row, rattled) else "minimum", row, self.groups[row])
+        return ReferenceState(name, "saddle" if self.is_saddle(row) else "minimum", row, self.groups[row])
 
-    def _left(self, row: int, rattled: int) -> bool:
-        """Whether the rattled copy ended elsewhere; one that failed to converge says nothing."""
-        if rattled < 0:
+    def is_saddle(self, row: int) -> bool:
+        """Whether a candidate's rattled copy ended elsewhere; a copy that failed to converge says nothing."""
+        columns = self.result.candidates.columns
+        twins = self.rows(str(columns["kind"][row]), rattled=True)
+        for column in ("name", "origin_cluster"):
+            twins = twins[columns[column][twins] == columns[column][row]]
+        origins = columns["origin_gpa"][twins]
+        twins = twins[(origins == columns["origin_gpa"][row]) | np.isnan(origins)]
+        if len(twins) == 0:
             return False
-        enthalpies = self.result.candidates.enthalpy_per_formula_unit
-        features = self.result.candidate_features
-        fell = enthalpies[row] - enthalpies[rattled] > SADDLE_DROP
-        return bool(fell or np.linalg.norm(features[row] - features[rattled]) > self.result.eps)
+        enthalpies, features = self.result.candidates.enthalpy_per_formula_unit, self.result.candidate_features
+        fell = enthalpies[row] - enthalpies[twins[0]] > SADDLE_DROP
+        distance = np.linalg.norm(features[row] - features[twins[0]])
+        return bool(fell or distance > max(self.result.eps, SADDLE_DISTANCE))
 
     def _rare_clusters(self) -> list[Cluster]:
         kept = [reference.row for reference in self.kept()]
@@ -191,7 +198,7 @@ def assemble_phases(
     phases = match_phases([entry.found() for entry in at.values()], carried)
     sizes = sorted({int(n) for result in results for n in result.structures.formula_units})
     rows = [row for phase in phases for row in _phase_rows(phase, at, sizes)]
-    rows += _unfound_references(at, {(row["name"], row["pressure_gpa"]) for row in rows}, sizes, symprec)
+    rows += _unfound_references(at, {(row["name"], row["pressure_gpa"]) for row in rows}, sizes)
     return _to_set(rows, sizes, at)
 
 
@@ -199,16 +206,14 @@ def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> 
     rows = []
     for place in phase.rows:
         entry = at[place.pressure_gpa]
-        common = {
-            "name": phase.name,
-            "known": phase.known,
-            "pressure_gpa": place.pressure_gpa,
-            "saddle": entry.saddle(phase.name),
-        }
+        common = {"name": phase.name, "known": phase.known, "pressure_gpa": place.pressure_gpa}
         if place.cluster is not None:
-            rows.append(common | _found_row(entry, entry.clusters[place.cluster], sizes))
+            saddle = {"saddle": entry.saddle(phase.name)}
+            rows.append(common | saddle | _found_row(entry, entry.clusters[place.cluster], sizes))
         elif entry.saddle(phase.name) < 0:
-            rows.append(common | _missed_row(entry, _carried_row(entry, *place.carried), sizes, entry.symprec))
+            row = _carried_row(entry, *place.carried)
+            saddle = {"saddle": int(entry.is_saddle(row))}
+            rows.append(common | saddle | _missed_row(entry, row, sizes))
     return rows
 
 
@@ -231,7 +236,7 @@ def _found_row(entry: _At, cluster: Cluster, sizes: Sequence[int]) -> dict:
     }
 
 
-def _missed_row(entry: _At, row: int, sizes: Sequence[int], symprec: float) -> dict:
+def _missed_row(entry: _At, row: int, sizes: Sequence[int]) -> dict:
     atoms = entry.result.candidates[row]
     return {
         "atoms": atoms,
@@ -239,15 +244,13 @@ def _missed_row(entry: _At, row: int, sizes: Sequence[int], symprec: float) -> d
         "state": "missed",
         "cluster": -1,
         "found": [0] * len(sizes),
-        "primitive_formula_units": primitive_formula_units(atoms, symprec) or 0,
+        "primitive_formula_units": primitive_formula_units(atoms, entry.symprec) or 0,
         "space_group": str(entry.groups[row]),
         "index": -1,
     }
 
 
-def _unfound_references(
-    at: Mapping[float, _At], there: set[tuple[str, float]], sizes: Sequence[int], symprec: float
-) -> list[dict]:
+def _unfound_references(at: Mapping[float, _At], there: set[tuple[str, float]], sizes: Sequence[int]) -> list[dict]:
     """References that the search did not find at a pressure, as minima or as saddle points."""
     rows = []
     for pressure, entry in at.items():
@@ -255,7 +258,7 @@ def _unfound_references(
             if (reference.name, pressure) not in there:
                 saddle = entry.saddle(reference.name)
                 common = {"name": reference.name, "known": True, "pressure_gpa": pressure, "saddle": saddle}
-                rows.append(common | _missed_row(entry, reference.row, sizes, symprec))
+                rows.append(common | _missed_row(entry, reference.row, sizes))
     return rows
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from aiida_polymorph.landscape.clusters import Cluster
 from aiida_polymorph.structures import StructureSet
 
-KINDS = ("reference", "rattled", "carried")
+KINDS = ("reference", "carried")
 
 
 def rattle(structures: StructureSet, displacement: float, seed: int = 0) -> StructureSet:
@@ -41,18 +41,21 @@ def propose_candidates(
         clusters: pressure -> their clusters; a cluster's representative counts into the set of that pressure.
         references: known structures with a column `name`; may be empty.
         window: only clusters up to this enthalpy above the lowest one of their pressure, eV per formula unit.
-        displacement: of the rattled copies of the references, angstrom.
+        displacement: of the rattled copies, which tell minima from saddle points, angstrom.
 
     Returns:
-        Structures with the columns `index` (0, 1, ...), `kind` (one of `KINDS`), `name` (of the reference, else ""),
-        `origin_gpa` and `origin_cluster` (of a carried one, else nan and -1).
+        Structures, and a rattled copy of each, with the columns `index` (0, 1, ...), `kind` (one of `KINDS`),
+        `rattled`, `name` (of the reference, else ""), `origin_gpa` and `origin_cluster` (of a carried one, else nan
+        and -1).
     """
-    parts = [_labelled(references, "reference"), _labelled(rattle(references, displacement), "rattled")]
+    parts = [_labelled(references, "reference")]
     for pressure, structures in sets.items():
         chosen = within_window(clusters[pressure], window)
         members = structures.select([cluster.representative for cluster in chosen])
         parts.append(_labelled(members, "carried", pressure, [cluster.label for cluster in chosen]))
-    together = StructureSet.concatenate(parts, metadata={})
+    perfect = StructureSet.concatenate(parts, metadata={})
+    copies = rattle(perfect, displacement).with_columns(rattled=np.ones(len(perfect), dtype=bool))
+    together = StructureSet.concatenate([perfect, copies])
     return together.with_columns(index=np.arange(len(together)))
 
 
@@ -62,6 +65,7 @@ def _labelled(
     n = len(structures)
     columns = {
         "kind": np.full(n, kind),
+        "rattled": np.zeros(n, dtype=bool),
         "name": np.full(n, "") if kind == "carried" else structures.column("name", "").astype(str),
         "origin_gpa": np.full(n, pressure, dtype=float),
         "origin_cluster": np.full(n, -1) if labels is None else np.asarray(labels, dtype=int),

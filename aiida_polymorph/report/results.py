@@ -167,7 +167,7 @@ def _row(phases: StructureSet, i: int, entropies: dict[str, tuple[float, float]]
         "found": {str(size): times for size, times in found if times},
         "basin_entropy_kb": entropy,
         "basin_entropy_error_kb": error,
-        "saddle": {0: False, 1: True}.get(int(columns["saddle"][i])),
+        "saddle": {0: False, 1: True}.get(int(columns["saddle"][i])) if known else None,
         "state": state,
     }
 
