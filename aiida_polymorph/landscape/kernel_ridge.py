@@ -15,7 +15,7 @@ JITTER = 1e-11
 """Added to K_MM, relative to its mean diagonal, where only few points are representatives."""
 REGULARISATIONS = np.logspace(-12, 1, 27)
 """Candidates for lambda, relative to the number of points times the mean diagonal of the kernel."""
-LARGEST_SEARCH = 1200
+LARGEST_SEARCH = 800
 """With more points, lambda is chosen on a random part of this size."""
 
 
@@ -54,13 +54,11 @@ def cholesky_factor(kernel: np.ndarray) -> np.ndarray:
 
 def solve(rows: Rows, regularisation: float) -> np.ndarray:
     """Return the weights of the representatives at lambda = `regularisation`, shape (M,)."""
-    from scipy.linalg import cho_factor, cho_solve, solve_triangular
+    from scipy.linalg import cho_solve, solve_triangular
 
     root = np.sqrt(rows.weights)
     if rows.factor is None:
-        matrix = rows.kernel * np.outer(root, root)
-        matrix[np.diag_indices_from(matrix)] += regularisation
-        return root * cho_solve(cho_factor(matrix, lower=True), root * rows.targets)
+        return root * cho_solve((_cholesky(rows, regularisation), True), root * rows.targets)
     basis = _basis(rows)
     stacked = np.vstack([basis, np.sqrt(regularisation) * np.eye(basis.shape[1])])
     orthogonal, triangle = np.linalg.qr(stacked)
@@ -83,19 +81,28 @@ def choose_regularisation(rows: Rows, seed: int) -> float:
     return float(candidates[int(np.argmin(errors))])
 
 
-def leave_one_out(rows: Rows, regularisation: float) -> np.ndarray:
-    """Return what each target was off from the prediction by all the other points, shape (N,)."""
-    from scipy.linalg import lapack
+def solve_and_leave_out(rows: Rows, regularisation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights, and what each target is off from the prediction by all the other points, shape (N,)."""
+    from scipy.linalg import cho_solve
+    from scipy.linalg.lapack import dpotri
 
     root = np.sqrt(rows.weights)
     if rows.factor is not None:
         vectors, values = _eigenpairs(rows, root)
-        return _left_out(vectors, values, root * rows.targets, regularisation) / root
-    matrix = rows.kernel * np.outer(root, root)
+        return solve(rows, regularisation), _left_out(vectors, values, root * rows.targets, regularisation) / root
+    factor = _cholesky(rows, regularisation)
+    solution = cho_solve((factor, True), root * rows.targets)
+    inverse, _ = dpotri(factor, lower=1)
+    return root * solution, solution / np.diagonal(inverse) / root
+
+
+def _cholesky(rows: Rows, regularisation: float) -> np.ndarray:
+    from scipy.linalg import cholesky
+
+    root = np.sqrt(rows.weights)
+    matrix = rows.kernel * root * root[:, None]
     matrix[np.diag_indices_from(matrix)] += regularisation
-    inverse = lapack.dpotri(np.linalg.cholesky(matrix), lower=1)[0]
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    return inverse @ (root * rows.targets) / np.diagonal(inverse) / root
+    return cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
 
 def _basis(rows: Rows) -> np.ndarray:

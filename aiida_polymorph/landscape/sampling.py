@@ -22,15 +22,15 @@ def farthest_points(points: np.ndarray, number: int, first: int = 0) -> np.ndarr
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or len(points) == 0 or number < 1:
         raise ValueError(f"farthest points: {number} of points of shape {points.shape}, expected some of each")
-    squares = np.einsum("ij,ij->i", points, points)
+    lengths = squares(points)
     nearest = np.full(len(points), np.inf)
     chosen = [first]
     for _ in range(min(number, len(points)) - 1):
         last = chosen[-1]
-        nearest = np.minimum(nearest, squares + squares[last] - 2 * points @ points[last])
+        nearest = np.minimum(nearest, lengths + lengths[last] - 2 * points @ points[last])
         nearest[last] = 0
         following = int(np.argmax(nearest))
-        if nearest[following] <= 1e-14 * squares.max():
+        if nearest[following] <= 1e-14 * lengths.max():
             break
         chosen.append(following)
     return np.array(chosen)
@@ -41,8 +41,19 @@ def nearest_distance(points: np.ndarray, others: np.ndarray, exclude_self: bool 
 
     With `exclude_self` both are the same list, and a point is not its own neighbour.
     """
-    squared = np.einsum("ij,ij->i", points, points)[:, None] + np.einsum("ij,ij->i", others, others)
-    squared -= 2 * points @ others.T
+    return nearest_from_products(points @ others.T, squares(points), squares(others), exclude_self)
+
+
+def squares(points: np.ndarray) -> np.ndarray:
+    """Return the squared length of each point, shape (n,)."""
+    return np.einsum("ij,ij->i", points, points)
+
+
+def nearest_from_products(
+    products: np.ndarray, own: np.ndarray, others: np.ndarray, exclude_self: bool = False
+) -> np.ndarray:
+    """Return what `nearest_distance` does, from scalar products (n, m) and squared lengths (n,) and (m,)."""
+    squared = own[:, None] + others - 2 * products
     if exclude_self:
         np.fill_diagonal(squared, np.inf)
     return np.sqrt(np.maximum(squared.min(axis=1), 0))

@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from aiida_polymorph.landscape.kernel_ridge import Rows, cholesky_factor, choose_regularisation, leave_one_out, solve
-from aiida_polymorph.landscape.sampling import farthest_points, nearest_distance
+from aiida_polymorph.landscape.calibration import calibrate, calibrated_error, train_ensemble
+from aiida_polymorph.landscape.kernel_ridge import (
+    Rows,
+    cholesky_factor,
+    choose_regularisation,
+    solve_and_leave_out,
+)
+from aiida_polymorph.landscape.sampling import farthest_points, nearest_from_products, squares
 
 METHODS = ("kernel", "ridge", "sparse-kernel")
 POWERS = {"kernel": 2, "ridge": 1, "sparse-kernel": 1}
@@ -49,13 +55,13 @@ class Surrogate:
         power: of the kernel.
         centre, scale: features are (f - centre) / scale before the kernel, shape (d,).
         offset: the kernel is (offset + f . f')**power; 1, but 0 in the paper's form.
-        representatives: features of M, shape (M, d).
+        representatives: which of the training phases stand in the kernel, indices, shape (M,).
         weights: of the model and of the ensemble's members, shape (1 + members, M).
         intercept: added to every prediction.
         regularisation: lambda.
         phases: features of the training phases, shape (p, d).
         calibration: error^2 = c0^2 + (c1^2 + c2^2 spread^2) min(1, distance / c3)^2, shape (4,), with the spread of
-            the members and the distance to the nearest training phase.
+            the members and the distance to the nearest training phase, between features as the kernel takes them.
         extrapolation_distance: distance to the nearest training phase above which a prediction is flagged.
     """
 
@@ -85,10 +91,10 @@ class Surrogate:
         """
         features = np.atleast_2d(np.asarray(features, dtype=float))
         self._check(features, species)
-        inputs, representatives = self._transform(features), self._transform(self.representatives)
-        kernel = power_kernel(inputs, representatives, self.power, self.offset)
-        outputs = kernel @ self.weights.T
-        distance = nearest_distance(features, self.phases)
+        inputs, phases = self._transform(features), self._transform(self.phases)
+        products = inputs @ phases.T
+        outputs = power_kernel(products[:, self.representatives], self.power, self.offset) @ self.weights.T
+        distance = nearest_from_products(products, squares(inputs), squares(phases))
         return Prediction(
             mean=outputs[:, 0] + self.intercept,
             error=calibrated_error(self.calibration, outputs[:, 1:].std(axis=1, ddof=1), distance),
@@ -107,7 +113,7 @@ class Surrogate:
         return cls(**(values | {"species": tuple(str(symbol) for symbol in values["species"])}))
 
     def _transform(self, features: np.ndarray) -> np.ndarray:
-        return (features - self.centre) / self.scale
+        return standardised(features, self.centre, self.scale)
 
     def _check(self, features: np.ndarray, species: Sequence[str] | None) -> None:
         if species is not None and self.species and set(species) != set(self.species):
@@ -162,18 +168,19 @@ def fit_surrogate(
     if len(phases) < 4:
         raise ValueError(f"features: only {len(phases)} different phases, a surrogate needs at least 4")
     centre, scale, offset = _standardisation(phases, method)
-    inputs = (phases - centre) / scale
+    inputs = standardised(phases, centre, scale)
+    products = inputs @ inputs.T
     power = POWERS[method] if power is None else power
     limit = REPRESENTATIVES[method] if representatives is None else representatives
     chosen = farthest_points(inputs, limit) if limit < len(phases) else np.arange(len(phases))
     intercept = float(np.average(phase_targets, weights=weights))
-    kernel = power_kernel(inputs, inputs[chosen], power, offset)
+    kernel = power_kernel(products[:, chosen] if limit < len(phases) else products, power, offset)
     factor = cholesky_factor(kernel[chosen]) if limit < len(phases) else None
     rows = Rows(kernel, phase_targets - intercept, weights, factor)
     strength = choose_regularisation(rows, seed) if regularisation is None else regularisation
-    ensemble, outside = _ensemble(rows, strength, members, seed)
-    distance = nearest_distance(phases, phases, exclude_self=True)
-    model = solve(rows, strength)
+    ensemble, outside = train_ensemble(rows, strength, members, seed)
+    distance = nearest_from_products(products, squares(inputs), squares(inputs), exclude_self=True)
+    model, left_out = solve_and_leave_out(rows, strength)
     return Surrogate(
         method=method,
         species=tuple(species),
@@ -181,20 +188,25 @@ def fit_surrogate(
         centre=centre,
         scale=scale,
         offset=offset,
-        representatives=phases[chosen],
+        representatives=chosen,
         weights=np.vstack([model, ensemble]),
         intercept=intercept,
         regularisation=strength,
         phases=phases,
-        calibration=_calibrate(rows, kernel @ model, leave_one_out(rows, strength), outside, distance),
+        calibration=calibrate(rows, kernel @ model, left_out, outside, distance),
         extrapolation_distance=float(np.quantile(distance, EXTRAPOLATION_QUANTILE)),
     )
 
 
-def power_kernel(features: np.ndarray, others: np.ndarray, power: int, offset: float = 0.0) -> np.ndarray:
-    """Return (offset + f . f')**power, shape (n, m)."""
-    kernel = features @ others.T + offset
+def power_kernel(products: np.ndarray, power: int, offset: float) -> np.ndarray:
+    """Return (offset + f . f')**power from the products f . f', shape (n, m)."""
+    kernel = products + offset
     return kernel if power == 1 else kernel**power
+
+
+def standardised(features: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return (features - centre) / scale, without a copy where that changes nothing."""
+    return features if not centre.any() and np.all(scale == 1) else (features - centre) / scale
 
 
 def group_labels(groups: np.ndarray | None, number: int) -> np.ndarray:
@@ -223,13 +235,6 @@ def phase_means(
     sums = np.add.reduceat(features[order] * member_weights[order, None], starts, axis=0)
     means = np.bincount(groups, weights=member_weights * targets) / weights
     return sums / weights[:, None], means, weights / weights.mean()
-
-
-def calibrated_error(calibration: np.ndarray, spread: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Return the error of predictions from the members' spread and the distance to the nearest training phase."""
-    floor, constant, factor, reach = calibration
-    near = np.minimum(1, distance / reach)
-    return np.sqrt(floor**2 + (constant**2 + (factor * spread) ** 2) * near**2)
 
 
 def _checked(
@@ -264,43 +269,3 @@ def _standardisation(phases: np.ndarray, method: str) -> tuple[np.ndarray, np.nd
     deviation = phases.std(axis=0)
     constant = deviation <= 1e-10 * max(deviation.max(), 1e-300)
     return phases.mean(axis=0), np.where(constant, np.inf, deviation * np.sqrt(phases.shape[1])), OFFSETS[method]
-
-
-def _ensemble(rows: Rows, strength: float, members: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the members' weights, (members, M), and the spread over those that had not seen each phase, (p,)."""
-    rng = np.random.default_rng(seed)
-    number = len(rows.targets)
-    weights = np.zeros((members, rows.kernel.shape[1]))
-    unseen = np.zeros((members, number), dtype=bool)
-    order = np.arange(number)
-    for member in range(members):
-        order = order[::-1] if member % 2 else rng.permutation(number)
-        half = np.sort(order[: (number + 1) // 2])
-        solution = solve(rows.select(half), strength)
-        weights[member, half if rows.factor is None else slice(None)] = solution
-        unseen[member, np.setdiff1d(order, half)] = True
-    outputs = np.ma.masked_array(weights @ rows.kernel.T, mask=~unseen)
-    spread = outputs.std(axis=0, ddof=1) if members > 3 else np.ma.masked_all(number)
-    return weights, np.ma.filled(spread, np.nan)
-
-
-def _calibrate(
-    rows: Rows, fitted: np.ndarray, left_out: np.ndarray, spread: np.ndarray, distance: np.ndarray
-) -> np.ndarray:
-    """Fit the error model such that the residuals of left-out phases have unit variance in units of it."""
-    from scipy.optimize import minimize
-
-    spread = np.where(np.isfinite(spread), spread, 0.0)
-    floor = np.sqrt(np.mean((rows.targets - fitted) ** 2))
-    reach = np.median(distance)
-    size = max(np.sqrt(np.mean(left_out**2)), 1e-12)
-    near = np.maximum(np.minimum(1, distance / max(reach, 1e-12)), 1e-3)
-
-    def surprise(logs: np.ndarray) -> float:
-        error = calibrated_error(np.array([floor, *(np.exp(logs) * [size, 1]), 1.0]), spread, near) + 1e-9 * size
-        return float(np.mean(np.log(error) + (left_out / error) ** 2 / 2))
-
-    constant, factor = np.exp(minimize(surprise, np.zeros(2), method="Nelder-Mead").x) * [size, 1]
-    trial = calibrated_error(np.array([floor, constant, factor, 1.0]), spread, near) + 1e-9 * size
-    stretch = np.sqrt(np.mean((left_out / trial) ** 2))
-    return np.array([floor, constant * stretch, factor * stretch, max(reach, 1e-12)])

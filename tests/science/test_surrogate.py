@@ -24,7 +24,7 @@ def test_a_quadratic_target_is_recovered_by_the_squared_kernel():
 def test_sparse_kernel_is_equation_7():
     features, targets, _ = landscape(copies=1)
     surrogate = fit_surrogate(features, targets, method="sparse-kernel", representatives=8, regularisation=0.1)
-    chosen = surrogate.representatives
+    chosen = surrogate.phases[surrogate.representatives]
     k, small = features @ chosen.T, chosen @ chosen.T
     weights = np.linalg.solve(small + k.T @ k / 0.1, k.T @ (targets - targets.mean()) / 0.1)
     assert surrogate.predict(features).mean == pytest.approx(k @ weights + targets.mean(), abs=1e-6)
