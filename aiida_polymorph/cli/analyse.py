@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, CODE, REFERENCES, add_profile, pressure
-from aiida_polymorph.cli.output import Column, counts_text, print_json, print_rows, say, table
+from aiida_polymorph.cli.output import Column, Row, counts_text, print_json, print_rows, say, table
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -25,7 +25,7 @@ PHASE_COLUMNS: list[Column] = [
     ("P (GPa)", "pressure_gpa", "g"),
     ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
     ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
-    ("f.u. in primitive cell", "primitive_formula_units", "d"),
+    ("prim. f.u.", "primitive_formula_units", "d"),
     ("found", lambda row: counts_text(row["found"]) or "not found", ""),
     ("s_b (kB)", "basin_entropy_kb", ".2f"),
     ("+-", "basin_entropy_error_kb", ".2f"),
@@ -179,26 +179,28 @@ def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
-    click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases, ")
-    click.echo(f"{summary['found_once']} minima found once, eps {summary['eps']}")
-    errors = [
-        {"test": name, **summary["surrogate"][name]}
-        for name in ("random", "novel", "cluster")
-        if (summary.get("surrogate") or {}).get(name)
-    ]
-    if errors:
-        columns: list[Column] = [
-            ("surrogate tested on", "test", ""),
-            ("MAE (eV/f.u.)", "mae", ".5f"),
-            ("RMSE", "rmse", ".5f"),
-            ("R2", "r2", ".4f"),
-        ]
-        click.echo(table(errors, columns))
-    entropy = summary.get("basin_entropy") or {}
-    click.echo(
-        f"Basin entropy: {entropy.get('components')} linked groups, over-dispersion {entropy.get('overdispersion')}"
-    )
+    click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases.\n")
+    click.echo(table(summary["pressures"], SUMMARY_COLUMNS))
     say(f"`aiida-polymorph phases {summary['node']}` shows the phases.")
+
+
+def surrogate_error(split: str) -> Callable[[Row], float | None]:
+    """Return what picks the test error of the surrogate's enthalpies in one split."""
+    return lambda row: row["surrogate"][split]["mae"]
+
+
+SUMMARY_COLUMNS: list[Column] = [
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("structures", "structures", "d"),
+    ("phases", "phases", "d"),
+    ("found once", "found_once", "d"),
+    ("eps", "eps", ".2g"),
+    ("linked groups", lambda row: row["basin_entropy"]["components"], "d"),
+    ("over-dispersion", lambda row: row["basin_entropy"]["overdispersion"], ".2f"),
+    ("surrogate MAE (eV/f.u.): random", surrogate_error("random"), ".5f"),
+    ("no copy", surrogate_error("novel"), ".5f"),
+    ("whole clusters", surrogate_error("cluster"), ".5f"),
+]
 
 
 @click.command("phases")

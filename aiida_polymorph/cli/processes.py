@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_polymorph import __version__
 from aiida_polymorph.cli.output import say
 
 if TYPE_CHECKING:
@@ -154,9 +155,9 @@ def _hide_reports() -> None:
 
 
 def request_key(builder: ProcessBuilder) -> str:
-    """Return what identifies a request: the process and the contents of its inputs."""
+    """Return what identifies a request: this package's version, the process and the contents of its inputs."""
     parts = sorted(_identities(builder._inputs(prune=True)))
-    return hashlib.sha256(repr((builder.process_class.__name__, parts)).encode()).hexdigest()
+    return hashlib.sha256(repr((__version__, builder.process_class.__name__, parts)).encode()).hexdigest()
 
 
 def _identities(inputs: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
