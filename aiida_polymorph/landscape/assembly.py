@@ -22,11 +22,9 @@ from aiida_polymorph.structures import StructureSet
 KEPT = ("minimum", "saddle")
 """States of a reference that kept its space group when it was relaxed."""
 
-SADDLE_DROP = 1e-4
-"""Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point."""
-
-SADDLE_DISTANCE = 1e-3
-"""Or how far, in fingerprints, it must end away: more than what relaxing a soft minimum leaves."""
+SADDLE_DROP = 1e-3
+"""Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point; a lower
+barrier is nothing to the motion of the atoms at any temperature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +102,7 @@ class _At:
         return ReferenceState(name, "saddle" if self.is_saddle(row) else "minimum", row, self.groups[row])
 
     def is_saddle(self, row: int) -> bool:
-        """Whether a candidate's rattled copy ended elsewhere; a copy that failed to converge says nothing."""
+        """Whether a candidate's rattled copy ended lower; a copy that failed to converge says nothing."""
         columns = self.result.candidates.columns
         twins = self.rows(str(columns["kind"][row]), rattled=True)
         for column in ("name", "origin_cluster"):
@@ -113,10 +111,8 @@ class _At:
         twins = twins[(origins == columns["origin_gpa"][row]) | np.isnan(origins)]
         if len(twins) == 0:
             return False
-        enthalpies, features = self.result.candidates.enthalpy_per_formula_unit, self.result.candidate_features
-        fell = enthalpies[row] - enthalpies[twins[0]] > SADDLE_DROP
-        distance = np.linalg.norm(features[row] - features[twins[0]])
-        return bool(fell or distance > max(self.result.eps, SADDLE_DISTANCE))
+        enthalpies = self.result.candidates.enthalpy_per_formula_unit
+        return bool(enthalpies[row] - enthalpies[twins[0]] > SADDLE_DROP)
 
     def _rare_clusters(self) -> list[Cluster]:
         kept = [reference.row for reference in self.kept()]
