@@ -88,6 +88,16 @@ class _At:
         """References that kept their space group, as minima or as saddle points."""
         return [reference for reference in self.references if reference.state in KEPT]
 
+    def transformed(self, name: str) -> bool:
+        """Whether this reference left its space group."""
+        return any(reference.name == name and reference.state == "transformed" for reference in self.references)
+
+    def carried_here(self, origins: Sequence[tuple[float, int]]) -> bool:
+        """Whether a structure found as one of these clusters (pressure, number) was relaxed at this pressure."""
+        columns, rows = self.result.candidates.columns, self.rows("carried")
+        carried = set(zip(columns["origin_gpa"][rows], columns["origin_cluster"][rows], strict=True))
+        return any(origin in carried for origin in origins)
+
     def saddle(self, name: str) -> int:
         """Return 1 for a reference that is a saddle point, 0 for one that is a minimum, else -1."""
         return next((int(reference.state == "saddle") for reference in self.kept() if reference.name == name), -1)
@@ -182,7 +192,8 @@ def assemble_phases(
         point, 0: a minimum, -1: not checked), `cluster` (-1 where not found), `found` (times by number of
         formula units, shape (rows, sizes)), `primitive_formula_units` (0 where unknown), `space_group`, `index`
         (of the representative in its search, else -1). The metadata hold `sizes`, the number of formula units of
-        each column of `found`, and `transformed`, the references that left their space group.
+        each column of `found`, `transformed`, the references that left their space group, and `left`, at which
+        pressures a phase found elsewhere (or a reference) did not stay what it was when relaxed there.
     """
     at = {result.pressure_gpa: _At(result, symprec, started_as) for result in results}
     carried = [
@@ -195,7 +206,21 @@ def assemble_phases(
     sizes = sorted({int(n) for result in results for n in result.structures.formula_units})
     rows = [row for phase in phases for row in _phase_rows(phase, at, sizes)]
     rows += _unfound_references(at, {(row["name"], row["pressure_gpa"]) for row in rows}, sizes)
-    return _to_set(rows, sizes, at)
+    table = _to_set(rows, sizes, at)
+    return table.with_metadata(left=_left(phases, table, at))
+
+
+def _left(phases: Sequence[Phase], table: StructureSet, at: Mapping[float, _At]) -> list[dict]:
+    """Phases that were relaxed at a pressure and have no row there, so that they are no minima there."""
+    there = set(zip(table.column("name", "").tolist(), table.column("pressure_gpa").tolist(), strict=True))
+    left = []
+    for phase in phases:
+        origins = [(row.pressure_gpa, row.cluster) for row in phase.rows if row.cluster is not None]
+        for pressure, entry in at.items():
+            tried = entry.carried_here(origins) or entry.transformed(phase.name)
+            if tried and (phase.name, pressure) not in there:
+                left.append({"name": phase.name, "pressure_gpa": pressure})
+    return left
 
 
 def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> list[dict]:

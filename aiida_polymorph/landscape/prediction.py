@@ -11,6 +11,7 @@ from aiida_polymorph.landscape.pressure_model import PressureModel
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
 
+LEFT = "not a minimum here: its structure turns into another phase when relaxed"
 UNFOUND_SADDLE = "a saddle point here, which the search did not find: the structure falls into another phase"
 FOUND_SADDLE = "a saddle point here: a minimum in the small cells of the search, left in larger ones"
 
@@ -85,6 +86,8 @@ def predict(
         _enter_common(entries, phases, rows, column)
         _enter_found(entries, phases, rows[found], column, table)
         _enter_missed(entries, phases, features, rows[~found], column, models[pressure], missed_enthalpy)
+    for entry in phases.metadata.get("left", []):
+        entries.reason[names.index(entry["name"]), entries.pressures.index(entry["pressure_gpa"])] = LEFT
     return entries.frozen()
 
 

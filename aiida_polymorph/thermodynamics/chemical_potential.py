@@ -2,7 +2,8 @@
 
 Between searched pressures the enthalpy is the cubic through both ends with the slopes dh/dP = V (linear where a
 volume is unknown), and the entropy is linear. From one pressure alone, mu(P + dP) = mu(P) + V dP, with the volume
-compressed as the other phases' volumes are over that interval, where they are known.
+compressed as the other phases' volumes are over that interval, where they are known. A phase that is known not to
+exist at one end (absent with a reason: it turns into another phase there) is not extrapolated towards that end.
 
 Entropies of one pressure are relative to each other; a constant may be added to all phases of a pressure without any
 effect on differences. So only differences of chemical potentials and their errors have a meaning of their own.
@@ -268,7 +269,10 @@ def _from_one(potentials: ChemicalPotentials, origin: int, pressure: float) -> C
 
 
 def _between(potentials: ChemicalPotentials, lower: int, upper: int, pressure: float) -> Condition:
-    """Between two searched pressures: interpolated where both are known, else from the one that is."""
+    """Between two searched pressures: interpolated where both are known, else from the one that is.
+
+    A phase that does not exist at one of them, for a reason that is known, ends somewhere between: it is absent.
+    """
     fraction = (pressure - potentials.pressures[lower]) / (potentials.pressures[upper] - potentials.pressures[lower])
     known = (potentials.method != "absent") & np.isfinite(potentials.enthalpy)
     both = known[:, lower] & known[:, upper]
@@ -282,8 +286,13 @@ def _between(potentials: ChemicalPotentials, lower: int, upper: int, pressure: f
     predicted = np.where(known, potentials.method == "surrogate", False)[:, [lower, upper]].any(axis=1)
     method = np.where(both, "basin", "extrapolated").astype("<U12")
     method[predicted] = "surrogate"
-    method[~known[:, [lower, upper]].any(axis=1)] = "absent"
+    method[~known[:, [lower, upper]].any(axis=1) | _left(potentials, lower) | _left(potentials, upper)] = "absent"
     return _condition(potentials, pressure, enthalpy, error, entropy, weights, method)
+
+
+def _left(potentials: ChemicalPotentials, index: int) -> np.ndarray:
+    """Return which phases are known not to exist at a searched pressure: absent, with a reason, shape (f,)."""
+    return (potentials.method[:, index] == "absent") & (potentials.reason[:, index] != "")
 
 
 def _hermite(potentials: ChemicalPotentials, lower: int, upper: int, x: float) -> tuple[np.ndarray, np.ndarray]:
