@@ -10,6 +10,10 @@ from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.structures import StructureSetData
 
 
+SCIENCE_VERSION = 1
+"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+
+
 @calcfunction
 def estimate_basin_entropy(phases: StructureSetData, pressure_gpa: orm.Float) -> BasinEntropyData:
     """Basin entropies from how often each phase was found; without any phase found, a node that says so."""
@@ -36,6 +40,7 @@ def estimate_basin_entropy(phases: StructureSetData, pressure_gpa: orm.Float) ->
     }
     return BasinEntropyData.from_record(
         arrays,
+        science_version=SCIENCE_VERSION,
         pressure_gpa=pressure_gpa.value,
         names=found.columns["name"].tolist(),
         components=fit.components,

@@ -15,6 +15,10 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
 
+SCIENCE_VERSION = 1
+"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+
+
 def processes() -> int:
     """Return how many processes an analysis may use: those that this one is allowed to run on."""
     return len(os.sched_getaffinity(0))
@@ -57,6 +61,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
         arrays,
+        science_version=SCIENCE_VERSION,
         pressure_gpa=structures.value("pressure_gpa"),
         composition=structures.value("composition"),
         structures=len(rows),

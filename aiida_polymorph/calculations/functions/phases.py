@@ -17,6 +17,10 @@ from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.structures import StructureSet
 
 
+SCIENCE_VERSION = 1
+"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+
+
 @calcfunction
 def propose_candidates(
     settings: orm.Dict, references: StructureSetData | None = None, **nodes: Any
@@ -57,7 +61,7 @@ def assemble_phases(
     known = StructureSet.from_atoms([]) if references is None else references.to_set()
     names = known.column("name", "").astype(str)
     started_as = {str(name): space_group(atoms, chosen.symprec) for name, atoms in zip(names, known, strict=True)}
-    table = assemble_phases(results, started_as, chosen.symprec)
+    table = assemble_phases(results, started_as, chosen.symprec).with_metadata(science_version=SCIENCE_VERSION)
     return StructureSetData.from_set(table)
 
 

@@ -19,6 +19,10 @@ from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
 
+SCIENCE_VERSION = 1
+"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+
+
 @calcfunction
 def train_surrogate(
     structures: StructureSetData,
@@ -40,7 +44,9 @@ def train_surrogate(
         pressure_gpa=landscape.pressure_gpa,
         settings=AnalysisSettings.from_dict(settings.get_dict()).surrogate,
     )
-    return SurrogateData.from_model(model)
+    node = SurrogateData.from_model(model)
+    node.base.attributes.set("science_version", SCIENCE_VERSION)
+    return node
 
 
 @calcfunction
