@@ -9,7 +9,6 @@ from aiida.engine import calcfunction
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.structures import StructureSetData
 
-
 SCIENCE_VERSION = 1
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 

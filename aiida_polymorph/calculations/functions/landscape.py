@@ -14,7 +14,6 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
-
 SCIENCE_VERSION = 1
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 

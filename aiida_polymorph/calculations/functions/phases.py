@@ -16,7 +16,6 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.structures import StructureSet
 
-
 SCIENCE_VERSION = 1
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
