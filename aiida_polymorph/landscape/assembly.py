@@ -81,8 +81,10 @@ class _At:
         self.clusters = [*self.result.clusters, *self._rare_clusters()]
 
     def rows(self, kind: str, rattled: bool = False) -> np.ndarray:
-        columns = self.result.candidates.columns
-        return np.flatnonzero((columns["kind"] == kind) & (columns["rattled"] == rattled))
+        candidates = self.result.candidates
+        return np.flatnonzero(
+            (candidates.column("kind", "") == kind) & (candidates.column("rattled", False) == rattled)
+        )
 
     def kept(self) -> list[ReferenceState]:
         """References that kept their space group, as minima or as saddle points."""
@@ -94,8 +96,9 @@ class _At:
 
     def carried_here(self, origins: Sequence[tuple[float, int]]) -> bool:
         """Whether a structure found as one of these clusters (pressure, number) was relaxed at this pressure."""
-        columns, rows = self.result.candidates.columns, self.rows("carried")
-        carried = set(zip(columns["origin_gpa"][rows], columns["origin_cluster"][rows], strict=True))
+        candidates, rows = self.result.candidates, self.rows("carried")
+        columns = (candidates.column("origin_gpa"), candidates.column("origin_cluster", -1))
+        carried = set(zip(*(column[rows] for column in columns), strict=True))
         return any(origin in carried for origin in origins)
 
     def saddle(self, name: str) -> int:
@@ -103,7 +106,7 @@ class _At:
         return next((int(reference.state == "saddle") for reference in self.kept() if reference.name == name), -1)
 
     def _state(self, name: str) -> ReferenceState:
-        names = self.result.candidates.columns["name"]
+        names = self.result.candidates.column("name", "")
         row = next((int(i) for i in self.rows("reference") if names[i] == name), -1)
         if row < 0:
             return ReferenceState(name, "failed")
@@ -155,10 +158,9 @@ class _At:
         )
 
     def carried(self) -> list[CarriedClusters]:
-        columns = self.result.candidates.columns
         rows = self.rows("carried")
-        sources = np.unique(columns["origin_gpa"][rows])
-        return [self._carried_from(rows[columns["origin_gpa"][rows] == source], source) for source in sources]
+        origins = self.result.candidates.column("origin_gpa")[rows]
+        return [self._carried_from(rows[origins == source], source) for source in np.unique(origins)]
 
     def _carried_from(self, rows: np.ndarray, source: float) -> CarriedClusters:
         return CarriedClusters(
