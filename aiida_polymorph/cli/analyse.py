@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_polymorph.cli.machine import on_all_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, REFERENCES, add_profile, pressure
 from aiida_polymorph.cli.output import Column, Row, counts_text, print_json, print_rows, say, table
 
@@ -152,13 +153,14 @@ def analysis_builder(
     potential = potential_node(potential_name) if potential_name else potential_of(sets)
     if potential is None:
         say("Warning: nothing says which potential made the sets, so known structures are left out (see --potential).")
+    code = find_code(code_label) if potential else None
     return LandscapeWorkChain.get_builder_from_protocol(
         {f"set_{node.pk}": node for node in sets},
         references=references if potential else None,
-        code=find_code(code_label) if potential else None,
+        code=code,
         potential=potential,
         protocol=protocol,
-        overrides=overrides,
+        overrides={**(overrides or {}), **({"relax": on_all_cores(code)} if code else {})},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.analyse import THERMAL_COLUMNS
+from aiida_polymorph.cli.machine import jobs_each, searches_at_once
 from aiida_polymorph.cli.options import Numbers
 from aiida_polymorph.cli.output import Column, duration, say, table
 
@@ -51,8 +53,14 @@ def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> 
         say(f"Daemon started ({duration(time.monotonic() - start)}).")
         page = _run(home, number, pressures_gpa)
     click.echo(f"\nThe demo took {duration(time.monotonic() - start)}.")
-    click.echo(f"Explore it: AIIDA_PATH={home} aiida-polymorph phases --pressure {pressures_gpa[0]:g}")
+    click.echo(f"Explore it: AIIDA_PATH={home} {_program()} phases --pressure {pressures_gpa[0]:g}")
     click.echo(f"Report: {page}")
+
+
+def _program() -> str:
+    """Return how to call this program from here."""
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.exists() else "aiida-polymorph"
 
 
 def _use_own_configuration(home: Path) -> None:
@@ -90,7 +98,7 @@ def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.progress import SearchWatch
-    from aiida_polymorph.cli.search import check_finished, jobs_each, search_builder, searches_at_once
+    from aiida_polymorph.cli.search import check_finished, search_builder
     from aiida_polymorph.search.recipe import Recipe
 
     recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)

@@ -142,9 +142,9 @@ class Starter:
                 process.kill("interrupted")
         if self._runner is not None:
             self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
-            say("\nInterrupted; the same command goes on from what is finished.")
+            say("\nInterrupted; the same command takes up what is finished.")
         else:
-            say("\nStopped waiting; the daemon goes on. `aiida-polymorph status` shows how far it is.")
+            say("\nStopped waiting; the daemon goes on as long as it runs, and the same command takes up what it has.")
 
 
 def _hide_reports() -> None:

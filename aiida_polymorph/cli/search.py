@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_polymorph.cli.machine import jobs_each, searches_at_once
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
 
@@ -29,11 +29,6 @@ COLUMNS: list[Column] = [
     ("took", lambda row: duration(row["wall_seconds"]), ""),
 ]
 NO_LOWER_BOUND = ": below it the enthalpy has no lower bound, the atoms would just fly apart"
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -139,21 +134,6 @@ def search_command(
     print_rows([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)
-
-
-def runs_here(code: orm.AbstractCode) -> bool:
-    """Return whether the jobs of a code run on this machine without a queue."""
-    return (code.computer.transport_type, code.computer.scheduler_type) == ("core.local", "core.direct")
-
-
-def jobs_each(code: orm.AbstractCode, searches: int) -> int | None:
-    """Return how many jobs each of several searches may have, so that together they don't crowd this machine."""
-    return max(1, cores() // searches) if runs_here(code) else None
-
-
-def searches_at_once(code: orm.AbstractCode) -> int | None:
-    """Return how many searches run side by side: one a core of this machine, all of them where there is a queue."""
-    return cores() if runs_here(code) else None
 
 
 def search_builder(
