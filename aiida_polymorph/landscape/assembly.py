@@ -19,8 +19,8 @@ from aiida_polymorph.landscape.phases import (
 from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
 from aiida_polymorph.structures import StructureSet
 
-KEPT = ("minimum", "saddle")
-"""States of a reference that kept its space group when it was relaxed."""
+KEPT = {"minimum": 0, "saddle": 1, "unchecked": -1}
+"""States of a reference that kept its space group when it was relaxed, and the value of the column `saddle`."""
 
 SADDLE_DROP = 1e-3
 """Enthalpy (eV per formula unit) by which a rattled copy must end lower to make the original a saddle point; a lower
@@ -56,7 +56,7 @@ class PressureResult:
 
 @dataclass(frozen=True)
 class ReferenceState:
-    """What a reference is at one pressure: `minimum`, `saddle`, `transformed` or `failed`; `row` among candidates."""
+    """What a reference is at one pressure: one of `KEPT`, `transformed` or `failed`; `row` among the candidates."""
 
     name: str
     state: str
@@ -103,7 +103,11 @@ class _At:
 
     def saddle(self, name: str) -> int:
         """Return 1 for a reference that is a saddle point, 0 for one that is a minimum, else -1."""
-        return next((int(reference.state == "saddle") for reference in self.kept() if reference.name == name), -1)
+        return next((KEPT[reference.state] for reference in self.kept() if reference.name == name), -1)
+
+    def is_kept(self, name: str) -> bool:
+        """Whether this is a reference that kept its space group."""
+        return any(reference.name == name for reference in self.kept())
 
     def _state(self, name: str) -> ReferenceState:
         names = self.result.candidates.column("name", "")
@@ -112,10 +116,11 @@ class _At:
             return ReferenceState(name, "failed")
         if self.groups[row] != self.started_as[name]:
             return ReferenceState(name, "transformed", row, self.groups[row])
-        return ReferenceState(name, "saddle" if self.is_saddle(row) else "minimum", row, self.groups[row])
+        state = next(state for state, saddle in KEPT.items() if saddle == self.is_saddle(row))
+        return ReferenceState(name, state, row, self.groups[row])
 
-    def is_saddle(self, row: int) -> bool:
-        """Whether a candidate's rattled copy ended lower; a copy that failed to converge says nothing."""
+    def is_saddle(self, row: int) -> int:
+        """Return 1 if the rattled copy of a candidate ended lower, 0 if not, -1 if no copy was relaxed."""
         columns = self.result.candidates.columns
         twins = self.rows(str(columns["kind"][row]), rattled=True)
         for column in ("name", "origin_cluster"):
@@ -123,9 +128,9 @@ class _At:
         origins = columns["origin_gpa"][twins]
         twins = twins[(origins == columns["origin_gpa"][row]) | np.isnan(origins)]
         if len(twins) == 0:
-            return False
+            return -1
         enthalpies = self.result.candidates.enthalpy_per_formula_unit
-        return bool(enthalpies[row] - enthalpies[twins[0]] > SADDLE_DROP)
+        return int(enthalpies[row] - enthalpies[twins[0]] > SADDLE_DROP)
 
     def _rare_clusters(self) -> list[Cluster]:
         kept = [reference.row for reference in self.kept()]
@@ -233,9 +238,9 @@ def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> 
         if place.cluster is not None:
             saddle = {"saddle": entry.saddle(phase.name)}
             rows.append(common | saddle | _found_row(entry, entry.clusters[place.cluster], sizes))
-        elif entry.saddle(phase.name) < 0:
+        elif not entry.is_kept(phase.name):
             row = _carried_row(entry, *place.carried)
-            saddle = {"saddle": int(entry.is_saddle(row))}
+            saddle = {"saddle": entry.is_saddle(row)}
             rows.append(common | saddle | _missed_row(entry, row, sizes))
     return rows
 

@@ -11,6 +11,7 @@ from aiida_polymorph.landscape.pressure_model import PressureModel
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
 
+EXTRAPOLATED = "outside of what the surrogate was trained on"
 LEFT = "not a minimum here: its structure turns into another phase when relaxed"
 UNFOUND_SADDLE = "a saddle point here, which the search did not find: the structure falls into another phase"
 FOUND_SADDLE = "a saddle point here: a minimum in the small cells of the search, left in larger ones"
@@ -131,15 +132,17 @@ def _enter_missed(
     places = _places(entries, phases, rows)
     entries.method[places, column] = "surrogate"
     notes = np.full(len(rows), "", dtype=object)
-    if missed_enthalpy == "surrogate" and model.enthalpy is not None:
-        enthalpy = model.enthalpy.predict(features[rows])
-        entries.enthalpy[places, column], entries.enthalpy_error[places, column] = enthalpy.mean, enthalpy.error
-        notes[enthalpy.extrapolation] = "outside of what the surrogate was trained on"
+    unknown = ~np.isfinite(entries.enthalpy[places, column]) | (missed_enthalpy == "surrogate")
+    if unknown.any() and model.enthalpy is not None:
+        enthalpy = model.enthalpy.predict(features[rows[unknown]])
+        entries.enthalpy[places[unknown], column] = enthalpy.mean
+        entries.enthalpy_error[places[unknown], column] = enthalpy.error
+        notes[np.flatnonzero(unknown)[enthalpy.extrapolation]] = EXTRAPOLATED
     if model.entropy is None:
         entries.reason[places, column] = model.entropy_reason
         return
     entropy = model.entropy.predict(features[rows])
-    notes[entropy.extrapolation] = "outside of what the surrogate was trained on"
+    notes[entropy.extrapolation] = EXTRAPOLATED
     entries.entropy[places, column] = entropy.mean
     entries.covariance[column, places, places] = entropy.error**2
     entries.reason[places, column] = notes

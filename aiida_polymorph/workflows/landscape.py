@@ -10,7 +10,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 
 from aiida_polymorph.calculations.functions.entropy import estimate_basin_entropy
 from aiida_polymorph.calculations.functions.landscape import build_landscape, compute_fingerprints
-from aiida_polymorph.calculations.functions.phases import assemble_phases, propose_candidates
+from aiida_polymorph.calculations.functions.phases import assemble_phases, propose_candidates, references_as_given
 from aiida_polymorph.calculations.functions.predict import predict_chemical_potentials, train_surrogate
 from aiida_polymorph.calculations.functions.pressures import flatten, pressure_key
 from aiida_polymorph.calculations.functions.structures import pool_structures
@@ -59,8 +59,6 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     references = inputs.get("references")
     if references is None or not inputs.get("structures"):
         return None
-    if "relax" not in inputs:
-        return "references are given but relax is not: they have to be relaxed at each pressure by the same potential"
     compositions = {node.value("composition") for node in inputs["structures"].values()}
     if references.value("composition") not in compositions:
         return f"references are {references.value('composition')}, the structures {', '.join(map(str, compositions))}"
@@ -87,7 +85,8 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
             "references",
             valid_type=StructureSetData,
             required=False,
-            help="Known structures with a column `name`: they label the phases. Relaxed at every pressure.",
+            help="Known structures with a column `name`: they label the phases. Relaxed at every pressure; without "
+            "`relax` they are compared as they are.",
         )
         spec.input(
             "settings",
@@ -104,8 +103,8 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
             namespace_options={
                 "required": False,
                 "populate_defaults": False,
-                "help": "How references, and phases found at other pressures, are relaxed; left out, neither is done "
-                "and phases are not matched across pressures.",
+                "help": "How references, and phases found at other pressures, are relaxed; left out, neither is done, "
+                "references are compared as they are and phases are not matched across pressures.",
             },
         )
         spec.inputs.validator = validate_inputs
@@ -155,7 +154,7 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
 
         Args:
             structures: the sets to analyse, under any names.
-            references: known structures; need code and potential.
+            references: known structures; without code and potential compared as they are.
             code: Python with the engine, to relax references and candidates; None: neither is done.
             potential: with which the sets were made.
             protocol: its name, see `get_available_protocols`.
@@ -254,13 +253,12 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
                 "landscape": self.ctx.landscapes,
             }
         )
-        candidates = {"candidates": self.ctx.relaxed.outputs.relaxed} if "relaxed" in self.ctx else {}
         self.ctx.phases = run_once(
             self,
             "assemble_phases",
             assemble_phases,
             settings=self.inputs.settings,
-            **candidates,
+            **self._candidates(),
             **self._references(),
             **nodes,
         )
@@ -310,6 +308,19 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
             **nodes,
         )
         self.out("chemical_potentials", potentials)
+
+    def _candidates(self) -> dict[str, StructureSetData]:
+        if "relaxed" in self.ctx:
+            return {"candidates": self.ctx.relaxed.outputs.relaxed}
+        if "references" not in self.inputs:
+            return {}
+        landscapes = flatten({"landscape": self.ctx.landscapes})
+        references = self.inputs.references
+        return {
+            "candidates": run_once(
+                self, "references_as_given", references_as_given, references=references, **landscapes
+            )
+        }
 
     def _references(self) -> dict[str, StructureSetData]:
         return {"references": self.inputs.references} if "references" in self.inputs else {}

@@ -40,6 +40,18 @@ def propose_candidates(
 
 
 @calcfunction
+def references_as_given(references: StructureSetData, **nodes: Any) -> StructureSetData:
+    """References at every pressure as they are, where there is nothing to relax them with.
+
+    `nodes` are `landscape__KEY` for each pressure.
+    """
+    from aiida_polymorph.landscape.candidates import as_given
+
+    pressures = [entry["landscape"].pressure_gpa for entry in unflatten(nodes).values()]
+    return StructureSetData.from_set(as_given(references.to_set(), pressures))
+
+
+@calcfunction
 def assemble_phases(
     settings: orm.Dict,
     candidates: StructureSetData | None = None,
