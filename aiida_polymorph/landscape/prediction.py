@@ -83,7 +83,7 @@ def predict(
         found = phases.column("state", "")[rows] == "found"
         table = entropies[pressure]
         determined = {name for name, value in zip(table.names, table.entropy, strict=True) if np.isfinite(value)}
-        found &= np.array([str(name) in determined for name in phases.columns["name"][rows]], dtype=bool)
+        found &= np.array([str(name) in determined for name in phases.column("name", "")[rows]], dtype=bool)
         _enter_common(entries, phases, rows, column)
         _enter_found(entries, phases, rows[found], column, table)
         _enter_missed(entries, phases, features, rows[~found], column, models[pressure], missed_enthalpy)
