@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida import orm
@@ -51,6 +51,21 @@ def validate_structures(sets: Mapping[str, StructureSetData] | None, _: Any = No
     compositions = {node.value("composition") for node in sets.values()}
     if len(compositions) > 1 or None in compositions:
         return f"structures: all must have one and the same composition, they have {sorted(map(str, compositions))}"
+    return validate_pooling(sets.values())
+
+
+def validate_pooling(sets: Iterable[StructureSetData]) -> str | None:
+    """Return why sets of one pressure can't be pooled, None if they can."""
+    seen: dict[float, Mapping[str, Any]] = {}
+    for node in sets:
+        made = node.value("metadata", {})
+        first = seen.setdefault(node.value("pressure_gpa"), made)
+        for name in ("potential", "minimiser"):
+            if made.get(name) != first.get(name):
+                return (
+                    f"structures: the sets of {node.value('pressure_gpa'):g} GPa differ in {name}: "
+                    "how often each minimum is found depends on it, so that they can't be pooled"
+                )
     return None
 
 
