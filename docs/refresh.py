@@ -1,0 +1,75 @@
+"""Put the output and the pictures of a demo into these pages.
+
+`AIIDA_PATH=.demo python docs/refresh.py [LOG]` after `make demo 2>&1 | tee LOG`. In the pages, the block after a line
+`<!-- output: COMMAND -->` is replaced by what the command prints, the one after `<!-- demo -->` by the log.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+MOST_LINES = 24
+PICTURES = {
+    "phase-diagram": "phase-diagram",
+    "map-20GPa": "map",
+    "eps-20GPa": "eps",
+    "chemical-potentials-1600K-known": "chemical-potentials-known",
+    "chemical-potentials-1600K-new": "chemical-potentials-new",
+    "surrogate-enthalpy-20GPa": "surrogate",
+}
+BLOCK = re.compile(r"<!-- (?P<what>demo|output: (?P<command>.*?)) -->\n```text\n.*?^```$", re.M | re.S)
+
+
+def output_of(command: str) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
+    done = subprocess.run(
+        shlex.split(command), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
+    lines = done.stdout.rstrip().splitlines()
+    cut = [f"... ({len(lines) - MOST_LINES} lines more)"] if len(lines) > MOST_LINES + 3 else []
+    return "\n".join((lines[:MOST_LINES] if cut else lines) + cut)
+
+
+def filled(text: str, log: str) -> str:
+    def block(match: re.Match) -> str:
+        printed = output_of(match["command"]) if match["command"] else log
+        return f"<!-- {match['what']} -->\n```text\n{without_paths(printed)}\n```"
+
+    return BLOCK.sub(block, text)
+
+
+def without_paths(text: str) -> str:
+    home = str(Path(os.environ["AIIDA_PATH"]).resolve())
+    return text.replace(home, ".demo").replace(f"AIIDA_PATH={os.environ['AIIDA_PATH']}", "AIIDA_PATH=.demo")
+
+
+def draw() -> None:
+    from aiida import load_profile
+
+    from aiida_polymorph.report.canvas import save_figure
+    from aiida_polymorph.report.collect import report_data
+    from aiida_polymorph.report.gallery import all_pictures
+    from aiida_polymorph.report.results import latest_analysis
+
+    load_profile()
+    for picture in all_pictures(report_data(latest_analysis())):
+        if picture.stem in PICTURES:
+            print(save_figure(picture.figure, DOCS / "images" / f"{PICTURES[picture.stem]}.png", dpi=110))
+
+
+def main() -> None:
+    draw()
+    page = DOCS / "tutorial.md"
+    log = Path(sys.argv[1]).read_text() if len(sys.argv) > 1 else ""
+    page.write_text(filled(page.read_text(), log.strip().replace("\r", "\n")))
+
+
+if __name__ == "__main__":
+    main()
