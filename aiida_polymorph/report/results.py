@@ -185,7 +185,7 @@ def _unsearched_rows(phases: StructureSet, pressure: float) -> list[dict[str, An
             "state",
         )
     )
-    known = dict(zip(phases.columns["name"].tolist(), phases.columns["known"].tolist(), strict=True))
+    known = dict(zip(phases.column("name", "").tolist(), phases.column("known", False).tolist(), strict=True))
     return [
         {"name": name, "known": is_known, "pressure_gpa": pressure, "found": {}, **empty}
         for name, is_known in known.items()
