@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 AIIDA_FOLDER = tempfile.TemporaryDirectory(prefix="aiida-polymorph-tests-")
 os.environ["AIIDA_PATH"] = AIIDA_FOLDER.name  # before anything imports aiida, which would make ~/.aiida
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # verdi, for the daemon
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 

@@ -1,4 +1,4 @@
-"""Children of a WorkChain: each is started once, also when the step that starts it is repeated after a crash."""
+"""Children of a WorkChain: a step that is repeated after a crash takes up what it had started."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from aiida.common.links import LinkType
 from aiida.engine import ProcessState, WorkChain
 
 CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+BEGUN = (ProcessState.RUNNING, ProcessState.WAITING)
 
 
 def called_child(node: orm.WorkChainNode, label: str) -> orm.ProcessNode | None:
     """Return the process that a WorkChain has already called under this label, None if there is none of use.
 
     A daemon that is killed within a step repeats the whole step when it comes back; what the step had started is
-    then already there, and its link bears the label. Of no use is one that the crash caught before it had a
-    checkpoint to be continued from, and a calcfunction that it caught before its output.
+    then already there, and its link bears the label. Of no use is a calcfunction that did not end, and a process that
+    no worker has begun: whether its task reached the broker before the crash can't be known, and nobody would begin
+    it if not. A second one is started then. Should both run, it is no harm: only one is waited for, and a set's
+    structures are told by their indices.
     """
     links = node.base.links.get_outgoing(link_type=CALLS).all()
     children = sorted((link.node for link in links if link.link_label == label), key=lambda child: child.pk)
@@ -44,4 +47,4 @@ def run_once(workchain: WorkChain, label: str, function: Any, **inputs: Any) -> 
 def _is_alive(child: orm.ProcessNode) -> bool:
     if isinstance(child, orm.CalcFunctionNode):
         return child.is_finished_ok
-    return child.is_terminated or child.checkpoint is not None or child.process_state is ProcessState.RUNNING
+    return child.is_terminated or child.process_state in BEGUN

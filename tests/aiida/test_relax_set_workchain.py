@@ -160,11 +160,11 @@ def test_all_structures_fail(builder):
 
 @pytest.fixture
 def called_job(process, aiida_localhost):
-    """A job that the work chain has submitted and that the daemon can go on with."""
+    """A job that the work chain has submitted before a crash, and that a worker has begun."""
     job = orm.CalcJobNode(computer=aiida_localhost)
     job.base.links.add_incoming(process.node, LinkType.CALL_CALC, "iteration_01")
     job.store()
-    job.set_checkpoint("saved")
+    job.set_process_state("waiting")
     return job
 
 
@@ -174,11 +174,11 @@ def test_submitted_job_is_taken_up_again_when_the_step_is_repeated(process, call
     assert [child.pk for child in process.node.called] == [called_job.pk]
 
 
-def test_child_that_nothing_can_go_on_with_does_not_count(process, called_job):
-    assert called_child(process.node, "iteration_01").pk == called_job.pk
+@pytest.mark.parametrize(("state", "counts"), [("finished", True), ("running", True), ("created", False)])
+def test_child_that_nobody_may_ever_begin_does_not_count(process, called_job, state, counts):
+    called_job.set_process_state(state)
+    assert (called_child(process.node, "iteration_01") is not None) == counts
     assert called_child(process.node, "iteration_0_") is None, "labels are compared as they are, not as patterns"
-    called_job.delete_checkpoint()
-    assert called_child(process.node, "iteration_01") is None
 
 
 @pytest.mark.parametrize(
