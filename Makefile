@@ -30,7 +30,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" $(PYTEST_OPTIONS)
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" -n auto --dist loadfile $(PYTEST_OPTIONS)
 
 integration: $(STAMP)
 	@mkdir -p .pytest_aiida
