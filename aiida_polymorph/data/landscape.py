@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.clusters import Cluster
+from aiida_polymorph.merging import indices_of
 from aiida_polymorph.structures import StructureSet
 
 
@@ -32,8 +33,12 @@ class LandscapeData(RecordData):
         return [_cluster(entry) for entry in self.value("clusters", [])]
 
     def usable(self, structures: StructureSetData) -> StructureSet:
-        """Return the structures of the set that the landscape was made of, in the order of its arrays."""
-        return structures.to_set().select(self.get_array("rows"))
+        """Return the structures of the set that the landscape was made of, in the order of its arrays.
+
+        All have an index: where the set has none (as imported ones), the place in the set.
+        """
+        members = structures.to_set()
+        return members.with_columns(index=indices_of(members)).select(self.get_array("rows"))
 
 
 def _cluster(entry: dict) -> Cluster:

@@ -1,0 +1,104 @@
+"""`analyse`, `phases`, `explain` and `report` on an imported set: argon, close-packed in two ways."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk, make_supercell
+from click.testing import CliRunner
+
+from aiida_polymorph.cli import main
+from aiida_polymorph.formats import write_structures
+from aiida_polymorph.structures import StructureSet
+
+PHASE_FIELDS = {
+    "name",
+    "known",
+    "space_group",
+    "pressure_gpa",
+    "enthalpy_ev_per_formula_unit",
+    "volume_a3_per_formula_unit",
+    "primitive_formula_units",
+    "found",
+    "basin_entropy_kb",
+    "basin_entropy_error_kb",
+    "saddle",
+}
+THERMAL_FIELDS = {
+    "chemical_potential_ev",
+    "chemical_potential_error_ev",
+    "above_hull_ev",
+    "probability_stable",
+    "method",
+}
+
+
+def run(*args: object) -> str:
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def pile() -> StructureSet:
+    """Both packings, each in cells of 2 and 4 atoms, found as often as 6, 5, 4 and 8 times."""
+    fcc, hcp = bulk("Ar", "fcc", a=5.3), bulk("Ar", "hcp", a=5.3 / 2**0.5, c=5.3 / 2**0.5 * (8 / 3) ** 0.5)
+    cells = [make_supercell(fcc, np.diag([2, 1, 1]))] * 6 + [make_supercell(fcc, np.diag([2, 2, 1]))] * 5
+    cells += [hcp] * 4 + [make_supercell(hcp, np.diag([2, 1, 1]))] * 8
+    per_atom = [-0.08] * 11 + [-0.079] * 12
+    enthalpy = [energy * len(atoms) for energy, atoms in zip(per_atom, cells, strict=True)]
+    return StructureSet.from_atoms(cells, {"enthalpy": enthalpy})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("analysis")
+
+
+@pytest.fixture
+def analysis(folder) -> dict:
+    """The summary of the analysis; asked for again, it is the same one."""
+    path = folder / "argon.extxyz"
+    write_structures(pile(), path, "extxyz")
+    known = folder / "known.json"
+    if not known.exists():
+        known.write_text(run("import", path, "--pressure", "0", "--json"))
+    return json.loads(run("analyse", json.loads(known.read_text())["node"], "--no-references", "--json"))
+
+
+def test_summary(analysis: dict) -> None:
+    assert (analysis["structures"], analysis["phases"], analysis["found_once"]) == (23, 2, 0)
+    assert set(analysis["surrogate"]) == {"random", "novel", "cluster"}
+    assert all(set(errors) >= {"mae", "rmse", "r2"} for errors in analysis["surrogate"].values())
+    assert set(analysis["basin_entropy"]) >= {"components", "overdispersion"}
+    assert analysis["eps"] > 0
+
+
+def test_phases(analysis: dict) -> None:
+    rows = json.loads(run("phases", analysis["node"], "--json"))
+    assert all(set(row) >= PHASE_FIELDS and not set(row) & THERMAL_FIELDS for row in rows)
+    assert {row["name"]: row["found"] for row in rows} == {
+        "0-a-Fm-3m": {"2": 6, "4": 5},
+        "0-b-P63/mmc": {"2": 4, "4": 8},
+    }
+    warm = json.loads(run("phases", "--pressure", "0", "--temperature", "300", "--json"))
+    assert all(set(row) >= PHASE_FIELDS | THERMAL_FIELDS for row in warm)
+    assert "Fm-3m" in run("phases", analysis["node"])
+
+
+def test_explain(analysis: dict) -> None:
+    args = ["explain", "0-a-Fm-3m", analysis["node"], "--pressure", "0", "--temperature", "100"]
+    assert "0-a-Fm-3m" in run(*args)
+    answer = json.loads(run(*args, "--json"))
+    assert (answer["phase"], answer["pressure_gpa"], answer["temperature_k"]) == ("0-a-Fm-3m", 0.0, 100.0)
+    wrong = CliRunner().invoke(main, ["explain", "rutile", "--pressure", "0", "--temperature", "100"])
+    assert wrong.exit_code == 1
+    assert "rutile" in wrong.stderr
+
+
+def test_report(analysis: dict, folder) -> None:
+    path = folder / "pages" / "argon.html"
+    answer = json.loads(run("report", analysis["node"], "-o", path, "--json"))
+    assert answer == {"node": analysis["node"], "file": str(path)}
+    assert "0-b-P6" in path.read_text()
