@@ -115,7 +115,7 @@ def _cluster_names(landscape: LandscapeData, phases: StructureSet) -> list[tuple
     by_cluster = sorted(
         (int(cluster), str(name), bool(known), rows[int(index)])
         for cluster, name, known, index in zip(
-            *(found.columns[column] for column in ("cluster", "name", "known", "index")), strict=True
+            *(found.column(column) for column in ("cluster", "name", "known", "index")), strict=True
         )
     )
     return [(name, known, representative) for _, name, known, representative in by_cluster]
