@@ -44,7 +44,8 @@ def require(ports: PortNamespace, name: str, valid_type: type) -> None:
 def validate_options(options: orm.Dict | None, code: orm.AbstractCode | None) -> str | None:
     """Return what is wrong with options of the jobs on the computer of `code`, None if nothing."""
     given = options.get_dict() if options else {}
-    problem = RelaxSetCalculation.spec().inputs["metadata"]["options"].validate(given)
+    port = RelaxSetCalculation.spec().inputs["metadata"]["options"]
+    problem = port.validate(port.pre_process(given))
     if problem:
         return f"options: {problem.message}"
     if code is None or "resources" not in given:

@@ -181,6 +181,14 @@ def test_child_that_nobody_may_ever_begin_does_not_count(process, called_job, st
     assert called_child(process.node, "iteration_0_") is None, "labels are compared as they are, not as patterns"
 
 
+@pytest.mark.parametrize("options", [None, {}, {"queue_name": "short"}])
+def test_options_may_be_left_out(builder, make_process, options):
+    builder.options = options
+    work = make_process(RelaxSetWorkChain, builder._inputs(prune=True))
+    work.setup()
+    assert work.ctx.inputs["metadata"]["options"] == (options or {})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
