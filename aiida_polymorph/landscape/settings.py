@@ -9,6 +9,7 @@ from typing import Any
 from aiida_polymorph.landscape.fingerprints import FingerprintSettings
 from aiida_polymorph.landscape.surrogate import METHODS
 
+KERNELS = ("average", "rematch")
 MISSED_ENTHALPY = ("relaxed", "surrogate")
 
 
@@ -45,7 +46,9 @@ class AnalysisSettings:
     Attributes:
         fingerprints: SOAP.
         components: principal components that are kept and clustered on.
-        kernel_power: the kernel is (f . f')**power.
+        kernel: `average` (of fingerprints), or `rematch` (pairs of atoms; for some hundred structures only) for map
+            and clusters; phases are matched by their fingerprints in any case.
+        kernel_power: the average kernel is (f . f')**power.
         eps: DBSCAN's distance between unit fingerprints; None: chosen from the gap in the data.
         min_samples: how often a minimum must be found to count as a phase.
         symprec: spglib's tolerance, angstrom.
@@ -62,6 +65,7 @@ class AnalysisSettings:
 
     fingerprints: FingerprintSettings = field(default_factory=FingerprintSettings)
     components: int = 10
+    kernel: str = "average"
     kernel_power: int = 1
     eps: float | None = None
     min_samples: int = 3
@@ -78,6 +82,8 @@ class AnalysisSettings:
         for name in ("symprec", "carry_window", "rattle"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"settings: {name} is {getattr(self, name)}, must be positive")
+        if self.kernel not in KERNELS:
+            raise ValueError(f"settings: kernel is {self.kernel!r}, must be one of {', '.join(KERNELS)}")
         if self.missed_enthalpy not in MISSED_ENTHALPY:
             raise ValueError(f"settings: missed_enthalpy is {self.missed_enthalpy!r}, must be relaxed or surrogate")
         if self.eps is not None and not self.eps > 0:

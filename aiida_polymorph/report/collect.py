@@ -124,7 +124,7 @@ def _cluster_names(landscape: LandscapeData, phases: StructureSet) -> list[tuple
 def _missing(landscape: LandscapeData, fingerprints: Any, phases: StructureSet) -> tuple[list[str], np.ndarray]:
     """Known phases that the search missed, and their place on the map."""
     from aiida_polymorph.landscape.fingerprints import compute_fingerprints
-    from aiida_polymorph.landscape.kernel_map import kernel_pca
+    from aiida_polymorph.landscape.maps import make_map, project
     from aiida_polymorph.landscape.settings import AnalysisSettings
 
     here = (phases.column("pressure_gpa") == landscape.pressure_gpa) & (phases.column("state", "") == "missed")
@@ -133,8 +133,10 @@ def _missing(landscape: LandscapeData, fingerprints: Any, phases: StructureSet) 
         return [], np.zeros((0, CANDIDATE_COMPONENTS))
     settings = AnalysisSettings.from_dict(landscape.value("settings"))
     features = fingerprints.get_array("features").astype(float)
-    pressure_map = kernel_pca(features, settings.components, settings.kernel_power)
-    coordinates = pressure_map.project(compute_fingerprints(missed, settings.fingerprints))
+    structures = landscape.usable(landscape.creator.inputs.structures)
+    pressure_map = make_map(structures, features, settings)
+    own = compute_fingerprints(missed, settings.fingerprints)
+    coordinates = project(pressure_map, missed, own, structures, settings)
     return missed.columns["name"].tolist(), coordinates
 
 

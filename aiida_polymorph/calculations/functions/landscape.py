@@ -38,13 +38,14 @@ def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> Re
 @calcfunction
 def build_landscape(structures: StructureSetData, fingerprints: RecordData, settings: orm.Dict) -> LandscapeData:
     """Map and clusters of one pressure; labels refer to the structures of the array `rows`."""
-    from aiida_polymorph.landscape import clusters, kernel_map, threshold
+    from aiida_polymorph.landscape import clusters, threshold
+    from aiida_polymorph.landscape.maps import make_map
 
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     rows = fingerprints.get_array("rows")
     usable = structures.to_set().select(rows)
     features = fingerprints.get_array("features").astype(float)
-    pressure_map = kernel_map.kernel_pca(features, chosen.components, chosen.kernel_power)
+    pressure_map = make_map(usable, features, chosen)
     points = pressure_map.coordinates
     choice = threshold.choose_eps(points, chosen.min_samples, eps=chosen.eps)
     labels = clusters.dbscan(points, choice.eps, chosen.min_samples)
