@@ -90,3 +90,15 @@ def test_count():
 
 def test_count_of_nothing():
     assert count(part([0]).select([]), 2)["force_calls_mean"] is None
+
+
+@pytest.mark.parametrize(("name", "other"), [("pressure_gpa", 0.0), ("potential", "q"), ("minimiser", {"name": "b"})])
+def test_pool_refuses_what_changes_frequencies(name, other):
+    with pytest.raises(ValueError, match=f"differ in {name}"):
+        pool([part([0]), part([0], recipe={"seed": 1}, **{name: other})])
+
+
+def test_pool_of_sets_from_elsewhere_counts_each_of_them():
+    pooled = pool([part([0, 1], recipe=None), part([0], recipe=None)])
+    assert pooled.column("enthalpy").tolist() == [0.0, 1.0, 0.0]
+    assert "recipe" not in pooled.metadata
