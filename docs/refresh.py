@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-MOST_LINES = 24
+MOST_LINES = 32
 PICTURES = {
     "phase-diagram": "phase-diagram",
     "map-20GPa": "map",
@@ -45,8 +46,21 @@ def filled(text: str, log: str) -> str:
     return BLOCK.sub(block, text)
 
 
+def shortened(log: str) -> str:
+    """Return the log of a demo with only the first and the last lines of each stretch of progress."""
+    lines = [line for line in log.splitlines() if not re.match(r"(real|user|sys)\t|.*\[WARNING\]", line)]
+    kept: list[str] = []
+    for kind, group in itertools.groupby(
+        lines, lambda line: (re.match(r"analysis:|\d+ GPa \d+ of", line) or [""])[0][:4]
+    ):
+        stretch = list(group)
+        kept += stretch if not kind or len(stretch) < 8 else [*stretch[:3], "...", *stretch[-2:]]
+    return "\n".join(kept).strip()
+
+
 def without_paths(text: str) -> str:
     home = str(Path(os.environ["AIIDA_PATH"]).resolve())
+    text = text.replace(f"{Path(home).parent}/.venv", ".venv")
     return text.replace(home, ".demo").replace(f"AIIDA_PATH={os.environ['AIIDA_PATH']}", "AIIDA_PATH=.demo")
 
 
@@ -68,7 +82,7 @@ def main() -> None:
     draw()
     page = DOCS / "tutorial.md"
     log = Path(sys.argv[1]).read_text() if len(sys.argv) > 1 else ""
-    page.write_text(filled(page.read_text(), log.strip().replace("\r", "\n")))
+    page.write_text(filled(page.read_text(), shortened(log)))
 
 
 if __name__ == "__main__":
