@@ -48,6 +48,14 @@ def missing(structures: StructureSet, found: Sequence[StructureSet]) -> Structur
     return structures.with_columns(index=indices).select(~np.isin(indices, seen))
 
 
+def _pressure_of(structures: StructureSet) -> float | None:
+    """Return the pressure that the column of all structures states, else that of the metadata, in GPa."""
+    stated = np.unique(structures.column("pressure_gpa"))
+    if len(stated) == 1 and np.isfinite(stated[0]):
+        return float(stated[0])
+    return structures.metadata.get("pressure_gpa")
+
+
 def _differ(sets: Sequence[StructureSet], name: str) -> bool:
     values: list[Any] = [each.metadata.get(name) for each in sets]
     return any(value != values[0] for value in values[1:])
@@ -68,8 +76,9 @@ def pool(sets: Sequence[StructureSet]) -> StructureSet:
     Raises:
         ValueError: if the sets differ in pressure, potential or minimiser.
     """
+    stated = [each.with_metadata(pressure_gpa=_pressure_of(each)) for each in sets]
     for name in ("pressure_gpa", "potential", "minimiser"):
-        _check_same(sets, name, "frequencies can only be pooled where all of it is the same")
+        _check_same(stated, name, "frequencies can only be pooled where all of it is the same")
     searches: list[list[StructureSet]] = []
     for each in sets:
         recipe = each.metadata.get("recipe")

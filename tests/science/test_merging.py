@@ -102,3 +102,12 @@ def test_pool_of_sets_from_elsewhere_counts_each_of_them():
     pooled = pool([part([0, 1], recipe=None), part([0], recipe=None)])
     assert pooled.column("enthalpy").tolist() == [0.0, 1.0, 0.0]
     assert "recipe" not in pooled.metadata
+
+
+def test_pooling_takes_the_pressure_from_column_or_metadata():
+    atoms = [bulk("Cu"), bulk("Cu", a=3.7)]
+    by_column = StructureSet.from_atoms(atoms, {"pressure_gpa": [20.0, 20.0]})
+    by_metadata = StructureSet.from_atoms(atoms, metadata={"pressure_gpa": 20.0})
+    assert len(pool([by_column, by_metadata])) == 4
+    with pytest.raises(ValueError, match="differ in pressure_gpa"):
+        pool([by_column, by_metadata.with_metadata(pressure_gpa=40.0)])
