@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from aiida import orm
 from aiida.common.exceptions import ValidationError
 
-from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.structures import StructureSet
 
+ARRAYS_FILE = "structures.npz"
+"""NumPy gives each member the same date, so that the same arrays make the same bytes and the same hash."""
 
-class StructureSetData(RecordData):
-    """A `StructureSet` in a node: its arrays in the repository, a summary of them as attributes for queries.
+
+class StructureSetData(orm.Data):
+    """A `StructureSet` in a node: its arrays in one file, a summary of them as attributes for queries.
 
     Attributes for queries: `count`, `composition` (None where the structures differ in it, "" for an empty set),
     `species`, `formula_units` (the counts that occur, ascending), `pressure_gpa` (None where unknown or not the
@@ -30,11 +34,23 @@ class StructureSetData(RecordData):
             ValueError: if a column can't be stored as numbers, booleans or text.
         """
         arrays = {name: _storable(name, values) for name, values in structures.to_arrays().items()}
-        return cls.from_record(arrays, **summarise(structures))
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        content.seek(0)
+        node = cls()
+        node.base.repository.put_object_from_filelike(content, ARRAYS_FILE)
+        node.base.attributes.set_many(summarise(structures))
+        return node
 
     def to_set(self) -> StructureSet:
         """Return the set: geometry, columns and metadata."""
-        return StructureSet.from_arrays(self.to_arrays(), self.value("metadata", {}))
+        content = io.BytesIO(self.base.repository.get_object_content(ARRAYS_FILE, mode="rb"))
+        with np.load(content, allow_pickle=False) as arrays:
+            return StructureSet.from_arrays(dict(arrays), self.value("metadata", {}))
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """Return an attribute by name."""
+        return self.base.attributes.get(name, default)
 
     def __len__(self) -> int:
         return int(self.value("count", 0))
@@ -46,7 +62,7 @@ class StructureSetData(RecordData):
         super()._validate()
         try:
             structures = self.to_set()
-        except (KeyError, ValueError) as error:
+        except (FileNotFoundError, KeyError, ValueError) as error:
             raise ValidationError(f"not a set of structures: {error}") from error
         if self.value("count") != len(structures):
             raise ValidationError("the attributes don't fit the arrays; make the node by StructureSetData.from_set")
@@ -110,6 +126,6 @@ def _storable(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
         values = values.astype(str)
-    if values.dtype.kind not in "biufU" or not name.isidentifier():
+    if values.dtype.kind not in "biufU" or not name.isidentifier() or name == "file":
         raise ValueError(f"column {name!r} of type {values.dtype} can't be stored: numbers, booleans or text needed")
     return np.ascontiguousarray(values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -106,8 +108,11 @@ def test_text_as_objects_is_stored(oxides, store_set):
 
 
 def test_arrays_that_do_not_fit_are_refused(oxides):
+    content = io.BytesIO()
+    np.savez(content, **{**oxides.to_arrays(), "offsets": np.array([0, 1])})
+    content.seek(0)
     node = StructureSetData.from_set(oxides)
-    node.set_array("offsets", np.array([0, 1]))
+    node.base.repository.put_object_from_filelike(content, "structures.npz")
     with pytest.raises(ValidationError, match="not a set of structures"):
         node.store()
 
