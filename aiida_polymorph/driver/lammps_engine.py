@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from .units import KCAL_PER_MOL
 ENERGY_UNITS = {"real": KCAL_PER_MOL, "metal": 1.0}
 """What LAMMPS's energies count in eV, by its `units`."""
 
-LAMMPS_DOUBLE_2D = 3
-"""The library's name for an array of doubles of two dimensions."""
+MOST_WITHOUT_BINS = 50
+"""Atoms up to which LAMMPS finds neighbours faster by looking at all pairs."""
+
+LAMMPS_GLOBAL, LAMMPS_SCALAR, LAMMPS_VECTOR = 0, 0, 1
+"""The library's names for what a compute gives."""
 
 
 def _preload_mpi() -> None:
@@ -44,6 +47,7 @@ class LammpsEngine:
 
         self._lammps = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
         self.version = str(self._lammps.version())
+        self._extract_compute, self._extract_atom = _extractors(self._lammps.lib)
         self._potential = potential
         self._energy_unit = ENERGY_UNITS[potential["units"]]
         for name, text in potential["files"].items():
@@ -56,11 +60,11 @@ class LammpsEngine:
         self._matrix = reduced(cell)
         lower, turn = triangular(self._matrix @ cell)
         lammps = self._lammps
-        lammps.commands_list(self._box_commands(lower))
-        lammps.create_atoms(len(types), None, types, _wrapped(positions @ turn.T, lower).ravel().tolist())
+        lammps.commands_list(self._box_commands(lower, len(types)))
+        lammps.create_atoms(len(types), None, types, _wrapped(positions, lower, turn).ravel().tolist())
         lammps.commands_list(self._potential_commands())
         self._count = len(types)
-        self._views: dict[str, tuple[int, np.ndarray]] = {}
+        self._views: dict[int, np.ndarray] = {}
         self._stress_unit = -self._energy_unit / lammps.extract_global("nktv2p")
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -69,26 +73,28 @@ class LammpsEngine:
         if tilted(lower):
             self._matrix = reduced(cell)
             lower, turn = triangular(self._matrix @ cell)
-        lammps = self._lammps
-        lammps.command(_change_box(lower))
-        self._array("x")[:] = _wrapped(positions @ turn.T, lower)
-        lammps.command("run 0 post no")
-        energy = lammps.extract_compute("thermo_pe", 0, 0) * self._energy_unit
-        xx, yy, zz, xy, xz, yz = lammps.extract_compute("virial", 0, 1)[:6]
+        command = self._lammps.command
+        command(_change_box(lower))
+        self._array(b"x")[:] = _wrapped(positions, lower, turn)
+        command("run 0 post no")
+        handle = self._lammps.lmp
+        energy = self._extract_compute(handle, b"thermo_pe", LAMMPS_GLOBAL, LAMMPS_SCALAR)[0] * self._energy_unit
+        xx, yy, zz, xy, xz, yz = self._extract_compute(handle, b"virial", LAMMPS_GLOBAL, LAMMPS_VECTOR)[:6]
         stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) * self._stress_unit
-        return energy, self._array("f") @ (self._energy_unit * turn), turn.T @ stress @ turn
+        return energy, self._array(b"f") @ (self._energy_unit * turn), turn.T @ stress @ turn
 
-    def _array(self, name: str) -> np.ndarray:
-        """Return LAMMPS's own array of coordinates or forces; atoms are never sorted, so in our order."""
-        rows = self._lammps.extract_atom(name, LAMMPS_DOUBLE_2D)
-        address = ctypes.addressof(rows[0].contents)
-        known, view = self._views.get(name, (0, None))
-        if known != address:
-            view = np.ctypeslib.as_array(rows[0], shape=(self._count, 3))
-            self._views[name] = (address, view)
-        return view
+    def _array(self, name: bytes) -> np.ndarray:
+        """Return LAMMPS's own array of coordinates or forces; atoms are never sorted, so in our order.
 
-    def _box_commands(self, lower: np.ndarray) -> list[str]:
+        LAMMPS moves an array when it grows.
+        """
+        address = self._extract_atom(self._lammps.lmp, name)[0]
+        if address not in self._views:
+            rows = ctypes.cast(address, ctypes.POINTER(ctypes.c_double))
+            self._views[address] = np.ctypeslib.as_array(rows, shape=(self._count, 3))
+        return self._views[address]
+
+    def _box_commands(self, lower: np.ndarray, atoms: int) -> list[str]:
         (x, _, _), (xy, y, _), (xz, yz, z) = lower.tolist()
         species = self._potential["species"]
         charges = self._potential["charges"]
@@ -102,7 +108,7 @@ class LammpsEngine:
             f"region cell prism 0 {x!r} 0 {y!r} 0 {z!r} {xy!r} {xz!r} {yz!r} units box",
             f"create_box {len(species)} cell",
             "mass * 1.0",
-            "neighbor 0.0 bin",
+            f"neighbor 0.0 {'nsq' if atoms <= MOST_WITHOUT_BINS else 'bin'}",
         ]
 
     def _potential_commands(self) -> list[str]:
@@ -114,6 +120,19 @@ class LammpsEngine:
             "thermo_style custom step pe c_virial[1]",
             "thermo_modify lost error norm no",
         ]
+
+
+def _extractors(library: ctypes.CDLL) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the library's functions for results of computes and for arrays of atoms.
+
+    LAMMPS's own Python wrapper around them takes longer than they do.
+    """
+    compute, atom = library["lammps_extract_compute"], library["lammps_extract_atom"]
+    compute.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+    compute.restype = ctypes.POINTER(ctypes.c_double)
+    atom.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    atom.restype = ctypes.POINTER(ctypes.c_void_p)
+    return compute, atom
 
 
 def _write_at_once(path: Path, text: str) -> None:
@@ -131,7 +150,11 @@ def _change_box(lower: np.ndarray) -> str:
     )
 
 
-def _wrapped(positions: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Return the images of the positions that lie in the cell."""
-    fractional = positions @ np.linalg.inv(lower)
-    return positions - np.floor(fractional) @ lower
+def _wrapped(positions: np.ndarray, lower: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Return the images of the positions that lie in the cell, turned as it is."""
+    (x, _, _), (xy, y, _), (xz, yz, z) = lower.tolist()
+    inverse = np.array(
+        [[1 / x, 0, 0], [-xy / (x * y), 1 / y, 0], [(xy * yz - xz * y) / (x * y * z), -yz / (y * z), 1 / z]]
+    )
+    fractional = positions @ (turn.T @ inverse)
+    return (fractional - np.floor(fractional)) @ lower

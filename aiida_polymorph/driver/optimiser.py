@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ SMALLEST_STEP = 1e-9
 """Angstrom; when steps are cut below, the forces don't fit the energies."""
 
 CONVERGED = "converged"
+IDENTITY = np.eye(3)
 
 Evaluate = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 """(positions, cell) -> energy (eV), forces (eV/angstrom), stress (eV/angstrom^3, 3 x 3, positive under tension)."""
@@ -65,7 +67,10 @@ def description(parameters: RelaxParameters) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class State:
-    """A structure with its energy (eV), enthalpy (eV), forces (eV/angstrom) and stress + pressure (eV/angstrom^3)."""
+    """A structure with its energy (eV), enthalpy (eV), forces (eV/angstrom) and stress + pressure (eV/angstrom^3).
+
+    `gradient` is that of the enthalpy (eV/angstrom) with respect to displacements and scaled strain, shape (3n + 9,).
+    """
 
     positions: np.ndarray
     cell: np.ndarray
@@ -73,21 +78,22 @@ class State:
     enthalpy: float
     forces: np.ndarray
     excess_stress: np.ndarray
+    gradient: np.ndarray
 
     @property
     def max_force(self) -> float:
         """Largest force on an atom, eV/angstrom."""
-        return float(np.sqrt(np.max(np.einsum("ij,ij->i", self.forces, self.forces))))
+        return _longest_row(self.forces)
 
     @property
     def max_stress_error(self) -> float:
         """Largest component of stress + pressure, GPa."""
-        return float(np.max(np.abs(self.excess_stress))) / GPA
+        return float(np.abs(self.excess_stress).max()) / GPA
 
     @property
     def finite(self) -> bool:
         """Whether every number is one."""
-        return bool(np.isfinite(self.enthalpy + self.forces.sum() + self.excess_stress.sum()))
+        return isfinite(self.enthalpy) and isfinite(float(self.gradient @ self.gradient))
 
 
 class Relaxation:
@@ -113,42 +119,41 @@ class Relaxation:
     def run(self, positions: np.ndarray, cell: np.ndarray) -> str:
         """Relax from these positions (n, 3) and cell (rows), angstrom; return "" or why it did not converge."""
         state = first = self.state = self._evaluated(positions, cell)
-        scale = STRAIN_LENGTH * np.sqrt(len(positions))
-        gradient = _gradient(state, scale)
         while not (reason := self._reason_to_stop(state, first)):
-            state, gradient, reason = self._moved(state, gradient, scale)
+            state, reason = self._moved(state)
             if reason:
                 break
             self.state = state
         return "" if reason == CONVERGED else reason
 
-    def _moved(self, state: State, gradient: np.ndarray, scale: float) -> tuple[State, np.ndarray, str]:
-        """Return the next state, its gradient and, if there is none, why.
+    def _moved(self, state: State) -> tuple[State, str]:
+        """Return the next state and, if there is none, why.
 
         A step that raises the enthalpy is taken back; the memory learns from it, and a shorter one follows.
         """
         allowed = state.enthalpy + ALLOWED_RISE * len(state.positions)
         longest = LARGEST_STEP
         while True:
-            step = _capped(self.memory.direction(gradient), longest)
-            new = self._evaluated(*_displaced(state, step, scale))
+            step, length = _capped(self.memory.direction(state.gradient), longest)
+            new = self._evaluated(*_displaced(state, step))
             if not new.finite:
-                return state, gradient, "nan"
-            new_gradient = _gradient(new, scale)
-            self.memory.add(step, new_gradient - gradient)
+                return state, "nan"
+            self.memory.add(step, new.gradient - state.gradient)
             if new.enthalpy <= allowed:
-                return new, new_gradient, ""
-            longest = CUT * _longest_row(step)
+                return new, ""
+            longest = CUT * length
             if longest < SMALLEST_STEP:
-                return state, gradient, "not converged: no step lowers the enthalpy"
+                return state, "not converged: no step lowers the enthalpy"
             if self.force_calls >= self.parameters.max_force_calls:
-                return state, gradient, "not converged"
+                return state, "not converged"
 
     def _evaluated(self, positions: np.ndarray, cell: np.ndarray) -> State:
         self.force_calls += 1
         energy, forces, stress = self.evaluate(positions, cell)
-        enthalpy = energy + self.pressure * abs(np.linalg.det(cell))
-        return State(positions, cell, energy, enthalpy, forces, stress + self.pressure * np.eye(3))
+        volume = _volume(cell)
+        excess = stress + self.pressure * IDENTITY
+        gradient = np.concatenate([-forces.ravel(), (volume / _strain_scale(len(positions))) * excess.ravel()])
+        return State(positions, cell, energy, energy + self.pressure * volume, forces, excess, gradient)
 
     def _reason_to_stop(self, state: State, first: State) -> str:
         if not state.finite:
@@ -164,23 +169,30 @@ class Relaxation:
         return "not converged" if self.force_calls >= tolerances.max_force_calls else ""
 
 
-def _gradient(state: State, scale: float) -> np.ndarray:
-    volume = abs(np.linalg.det(state.cell))
-    return np.concatenate([-state.forces.ravel(), (volume / scale) * state.excess_stress.ravel()])
+def _volume(cell: np.ndarray) -> float:
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = cell.tolist()
+    return abs(ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx))
+
+
+def _strain_scale(atoms: int) -> float:
+    return STRAIN_LENGTH * sqrt(atoms)
 
 
 def _longest_row(step: np.ndarray) -> float:
     rows = step.reshape(-1, 3)
-    return float(np.sqrt(np.max(np.einsum("ij,ij->i", rows, rows))))
+    return sqrt(float((rows * rows).sum(axis=1).max()))
 
 
-def _capped(step: np.ndarray, longest: float) -> np.ndarray:
-    """Return the step, shortened so that no atom and no row of the scaled strain moves further than `longest`."""
+def _capped(step: np.ndarray, longest: float) -> tuple[np.ndarray, float]:
+    """Return the step, shortened so that no atom and no row of the scaled strain moves further than `longest`.
+
+    Also return how far the one that moves furthest then does.
+    """
     length = _longest_row(step)
-    return step * (longest / length) if length > longest else step
+    return (step * (longest / length), longest) if length > longest else (step, length)
 
 
-def _displaced(state: State, step: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    strain = step[-9:].reshape(3, 3) / scale
-    deformation = np.eye(3) + 0.5 * (strain + strain.T)
+def _displaced(state: State, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = step[-9:].reshape(3, 3) / (2 * _strain_scale(len(state.positions)))
+    deformation = IDENTITY + half + half.T
     return state.positions @ deformation + step[:-9].reshape(-1, 3), state.cell @ deformation

@@ -55,3 +55,12 @@ def test_implausible():
     assert implausible(atoms, np.eye(3) * 15.0) == "exploded"
     assert implausible(atoms, np.eye(3) * 1.2) == "atoms collapsed"
     assert implausible(np.array([[0.0, 0, 0], [0.3, 0, 0]]), np.eye(3) * 3.0) == "atoms collapsed"
+
+
+@pytest.mark.parametrize("thickness", [0.8, 3.0])
+def test_atoms_that_touch_across_a_boundary_have_collapsed(thickness):
+    cell = np.diag([4.0, 4.0, thickness])
+    apart = np.array([[0.0, 0.0, 0.0], [2.0, 2.0, 0.1]])
+    touching = np.array([[0.1, 0.1, 0.05], [3.9, 3.9, thickness - 0.05]])
+    assert implausible(apart, cell) == ""
+    assert implausible(touching, cell) == "atoms collapsed"

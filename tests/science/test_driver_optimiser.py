@@ -137,6 +137,32 @@ def test_limited_memory_leaves_out_negative_curvature():
     assert memory.direction(np.array([1.0, 1.0])) == pytest.approx([-0.5, -0.5])
 
 
+def two_loops(pairs, curvature, gradient):
+    """Nocedal and Wright, algorithm 7.4."""
+    q, weights = gradient.copy(), []
+    for step, change in reversed(pairs):
+        weights.append((step @ q) / (step @ change))
+        q -= weights[-1] * change
+    q /= curvature
+    for (step, change), weight in zip(pairs, reversed(weights), strict=True):
+        q += (weight - (change @ q) / (step @ change)) * step
+    return -q
+
+
+@pytest.mark.parametrize("count", [1, 5, 12])
+def test_limited_memory_is_that_of_the_two_loops_over_the_last_pairs(count):
+    rng = np.random.default_rng(4)
+    hessian = np.diag(np.arange(1.0, 10.0))
+    steps = rng.normal(size=(count, 9))
+    pairs = [(step, hessian @ step) for step in steps]
+    memory = LimitedMemory(5, 1.0)
+    for step, change in pairs:
+        memory.add(step, change)
+    curvature = (pairs[-1][1] @ pairs[-1][1]) / (pairs[-1][0] @ pairs[-1][1])
+    gradient = rng.normal(size=9)
+    assert memory.direction(gradient) == pytest.approx(two_loops(pairs[-5:], curvature, gradient))
+
+
 def test_description_tells_minimisers_apart():
     one, other = description(RelaxParameters()), description(RelaxParameters(force_tolerance=1e-2))
     assert one["name"] == other["name"]
