@@ -25,6 +25,16 @@ WALL_TIME_MARGIN = 0.05
 
 ERROR_FILE = "driver.err"
 
+ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+"""Resources of a job that asks for nothing else."""
+
+
+def count_processes(computer: orm.Computer, resources: Mapping[str, Any]) -> int:
+    """Return how many workers a job's resources have room for; the driver uses one machine."""
+    scheduler, asked = computer.get_scheduler(), dict(resources)
+    scheduler.preprocess_resources(asked, computer.get_default_mpiprocs_per_machine())
+    return int(scheduler.create_job_resource(**asked).get_tot_num_mpiprocs())
+
 
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with parameters of the relaxation, None if nothing."""
@@ -106,7 +116,7 @@ class RelaxSetCalculation(CalcJob):
         spec.inputs.validator = validate_inputs
         spec.inputs["code"].help = "A Python with NumPy and the engine of the potential, as InstalledCode."
         options = spec.inputs["metadata"]["options"]
-        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        options["resources"].default = lambda: dict(ONE_PROCESS)
         options["withmpi"].default = False
         options["parser_name"].default = "polymorph.relax_set"
         options["output_filename"].default = "driver.out"
@@ -154,7 +164,7 @@ class RelaxSetCalculation(CalcJob):
             self.inputs.potential.to_potential(),
             structures.column("pressure_gpa") if pressure_gpa is None else pressure_gpa.value,
             None if parameters is None else parameters.get_dict(),
-            self._processes(),
+            count_processes(self.node.computer, self.node.get_option("resources")),
             self._wall_seconds(),
         )
         code = CodeInfo()
@@ -169,13 +179,6 @@ class RelaxSetCalculation(CalcJob):
         info.retrieve_list = [code.stdout_name, code.stderr_name]
         info.retrieve_temporary_list = [RESULTS_FILE, SUMMARY_FILE]
         return info
-
-    def _processes(self) -> int:
-        """Return how many workers the resources have room for; the driver uses one machine."""
-        scheduler = self.node.computer.get_scheduler()
-        resources = dict(self.node.get_option("resources"))
-        scheduler.preprocess_resources(resources, self.node.computer.get_default_mpiprocs_per_machine())
-        return int(scheduler.create_job_resource(**resources).get_tot_num_mpiprocs())
 
     def _wall_seconds(self) -> float | None:
         """Return when the driver should stop by itself: early enough to close its files before the queue kills it."""

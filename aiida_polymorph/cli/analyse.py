@@ -172,7 +172,7 @@ def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
     """
     from aiida_polymorph.cli.nodes import why_not
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.progress import StepWatch
+    from aiida_polymorph.cli.watch import StepWatch
 
     (node,) = carry_out([builder], StepWatch("analysis"))
     if not node.is_finished_ok:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.analyse import THERMAL_COLUMNS
-from aiida_polymorph.cli.machine import jobs_each, searches_at_once
+from aiida_polymorph.cli.machine import searches_at_once, share_of_cores
 from aiida_polymorph.cli.options import Numbers
 from aiida_polymorph.cli.output import Column, duration, say, table
 
@@ -97,13 +97,13 @@ def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
     """Search at each pressure, on all cores."""
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.progress import SearchWatch
     from aiida_polymorph.cli.search import check_finished, search_builder
+    from aiida_polymorph.cli.watch import SearchWatch
     from aiida_polymorph.search.recipe import Recipe
 
     recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)
-    jobs = jobs_each(code, len(pressures_gpa))
-    builders = [search_builder(recipe, potential, code, p, number, jobs) for p in pressures_gpa]
+    share = share_of_cores(code, len(pressures_gpa))
+    builders = [search_builder(recipe, potential, code, p, number, share) for p in pressures_gpa]
     searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), at_once=searches_at_once(code))
     check_finished(searches)
     return [search.outputs.structures for search in searches]

@@ -19,9 +19,12 @@ def runs_here(code: orm.AbstractCode) -> bool:
     return (code.computer.transport_type, code.computer.scheduler_type) == ("core.local", "core.direct")
 
 
-def jobs_each(code: orm.AbstractCode, searches: int) -> int | None:
-    """Return how many jobs each of several searches may have, so that together they don't crowd this machine."""
-    return max(1, cores() // searches) if runs_here(code) else None
+def share_of_cores(code: orm.AbstractCode, searches: int) -> dict[str, Any]:
+    """Return the inputs by which each of several searches takes its share of this machine; none where there is a queue.
+
+    One job with several processes rather than several jobs: no process has to wait for the slowest.
+    """
+    return {"jobs": 1, **on_all_cores(code, max(1, cores() // searches))} if runs_here(code) else {}
 
 
 def searches_at_once(code: orm.AbstractCode) -> int | None:

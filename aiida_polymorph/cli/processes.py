@@ -25,9 +25,9 @@ Watch = Callable[[Sequence["orm.ProcessNode"]], None]
 REQUEST = "polymorph_request"
 """Extra by which a process is found that was asked for the same thing before."""
 THROUGH_DAEMON = "polymorph_through_daemon"
-NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size")
-"""Inputs that don't change what comes out."""
-SECONDS_BETWEEN_LOOKS = 2.0
+NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
+"""Inputs that don't change what comes out: how the work is shared out."""
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_STEPS = 0.5
 
 
@@ -67,7 +67,7 @@ def carry_out(
 
     Args:
         builders: what to run.
-        watch: called with the nodes so far every few seconds.
+        watch: called with the nodes so far every second or so.
         wait: False returns at once after handing them all to the daemon.
         at_once: how many are under way at the same time; None for all.
 

@@ -70,7 +70,7 @@ def relax_command(
     """
     from aiida_polymorph.cli.nodes import find_code, potential_node, result_of
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.progress import StepWatch
+    from aiida_polymorph.cli.watch import StepWatch
     from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.formats import read_structures
 

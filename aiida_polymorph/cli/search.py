@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.machine import jobs_each, searches_at_once
+from aiida_polymorph.cli.machine import searches_at_once, share_of_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
 
@@ -78,8 +78,12 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     type=Numbers(int, least=1),
     help="Space group number, or first and last (2:230:228 or 2,230); needs PyXtal.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Jobs of a search side by side.  [cores]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 300]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Jobs of a search side by side, with one process each.  [one job on all cores]",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 500 for a process]")
 @click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
 @CODE
 @AS_JSON
@@ -113,7 +117,7 @@ def search_command(
     """
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.progress import SearchWatch
+    from aiida_polymorph.cli.watch import SearchWatch
     from aiida_polymorph.search.recipe import Recipe
 
     recipe = Recipe.propose(
@@ -126,8 +130,10 @@ def search_command(
     )
     potential, code = potential_node(potential_name), find_code(code_label)
     potential.to_potential().check_species(recipe.counts)
-    jobs = jobs or jobs_each(code, len(pressures_gpa))
-    builders = [search_builder(recipe, potential, code, p, number, jobs, batch_size) for p in pressures_gpa]
+    overrides = {"jobs": jobs} if jobs else share_of_cores(code, len(pressures_gpa))
+    if batch_size:
+        overrides["batch_size"] = batch_size
+    builders = [search_builder(recipe, potential, code, p, number, overrides) for p in pressures_gpa]
     searches = carry_out(
         builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=searches_at_once(code)
     )
@@ -142,13 +148,11 @@ def search_builder(
     code: orm.AbstractCode,
     pressure_gpa: float,
     number: int,
-    jobs: int | None = None,
-    batch_size: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> ProcessBuilder:
-    """Return the builder of one search."""
+    """Return the builder of one search; `overrides` are inputs that differ from the protocol's."""
     from aiida_polymorph.workflows.search import SearchWorkChain
 
-    overrides = {name: value for name, value in {"jobs": jobs, "batch_size": batch_size}.items() if value}
     builder = SearchWorkChain.get_builder_from_protocol(
         code, potential, recipe, pressure_gpa, number, overrides=overrides
     )

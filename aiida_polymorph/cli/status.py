@@ -63,10 +63,10 @@ def status_command(node: str | None, last: int, watch: bool, interval: float, as
 
 def status_rows(identifier: str | None, last: int) -> list[dict[str, Any]]:
     """Return a row for a search, or for each of those under way and the newest others."""
-    from aiida_polymorph.cli.progress import search_progress
+    from aiida_polymorph.cli.progress import SearchProgress
 
     searches = [find_search(identifier)] if identifier else newest_searches(last)
-    return [search_progress(search) for search in searches]
+    return [SearchProgress(search).look() for search in searches]
 
 
 def newest_searches(last: int) -> list[orm.WorkChainNode]:

@@ -17,6 +17,7 @@ from aiida_polymorph.calculations.functions.structures import (
     mix_structures,
     summarise_search,
 )
+from aiida_polymorph.calculations.relax_set import ONE_PROCESS, count_processes
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import merge
@@ -25,8 +26,8 @@ from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require, validate_options
 
-LARGEST_BATCH = 300
-"""A job's start costs a second or two: little beside the minute that so many structures take."""
+LARGEST_BATCH = 500
+"""Structures for each process of a job. Between two jobs some seconds pass: little beside the minute of so many."""
 
 JOBS_IN_A_QUEUE = 20
 """Jobs side by side where a queue shares out the machine."""
@@ -74,13 +75,13 @@ def default_jobs(computer: orm.Computer) -> int:
     return max(stated, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def plan(number: int, jobs: int, batch_size: int | None = None) -> list[tuple[int, int]]:
+def plan(number: int, jobs: int, batch_size: int | None = None, processes: int = 1) -> list[tuple[int, int]]:
     """Return the batches of a search as (first index, how many).
 
     Without a size: as many batches as jobs, or a multiple of it, so that all jobs end at about the same time, with at
-    most `LARGEST_BATCH` structures each.
+    most `LARGEST_BATCH` structures for each of a job's processes.
     """
-    rounds = ceil(number / (jobs * LARGEST_BATCH))
+    rounds = ceil(number / (jobs * processes * LARGEST_BATCH))
     size = batch_size or ceil(number / (jobs * rounds))
     return [(first, min(size, number - first)) for first in range(0, number, size)]
 
@@ -116,7 +117,8 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
             "batch_size",
             **count,
             required=False,
-            help=f"Structures in a job; left out, as many as spread evenly over the jobs, at most {LARGEST_BATCH}.",
+            help="Structures in a job; left out, as many as spread evenly over the jobs, at most "
+            f"{LARGEST_BATCH} for each of a job's processes.",
         )
         spec.input(
             "jobs",
@@ -136,12 +138,13 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         spec.inputs.validator = validate_inputs
         spec.outline(
             cls.plan_batches,
-            while_(cls.batches_are_left)(
+            while_(cls.is_unfinished)(
                 while_(cls.a_job_is_free)(
                     cls.generate_batch,
                     cls.start_relaxation,
                 ),
-                cls.await_relaxations,
+                cls.generate_ahead,
+                cls.await_oldest,
             ),
             cls.inspect_batches,
             cls.merge_batches,
@@ -160,7 +163,9 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
     def plan_batches(self) -> None:
         """Cut the search into batches of consecutive indices."""
         self.ctx.jobs = self._number_of("jobs") or default_jobs(self.inputs.code.computer)
-        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, self._number_of("batch_size"))
+        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
+        processes = count_processes(self.inputs.code.computer, options.get("resources", ONE_PROCESS))
+        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, self._number_of("batch_size"), processes)
         self.ctx.started, self.ctx.running, self.ctx.batches = 0, [], []
         self.report(
             f"{self.inputs.number.value} structures of {self.inputs.recipe['composition']} at "
@@ -171,16 +176,19 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         node = self.inputs.get(name)
         return None if node is None else node.value
 
-    def batches_are_left(self) -> bool:
-        """Return whether a batch has not been started yet."""
+    def is_unfinished(self) -> bool:
+        """Return whether a batch is still to be started or awaited."""
+        return self._batches_are_left() or bool(self.ctx.running)
+
+    def _batches_are_left(self) -> bool:
         return self.ctx.started < len(self.ctx.plan)
 
     def a_job_is_free(self) -> bool:
         """Return whether another batch can be started beside those that run."""
-        return self.batches_are_left() and len(self.ctx.running) < self.ctx.jobs
+        return self._batches_are_left() and sum(not child.is_terminated for child in self.ctx.running) < self.ctx.jobs
 
     def generate_batch(self) -> None:
-        """Make the random structures of the next batch."""
+        """Make the random structures of the next batch, unless that was done ahead."""
         first, number = self.ctx.plan[self.ctx.started]
         self.ctx.start = run_once(
             self,
@@ -191,6 +199,11 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
             number=orm.Int(number),
         )
 
+    def generate_ahead(self) -> None:
+        """Make the structures of the next batch while the jobs run, so that no core waits for them."""
+        if self._batches_are_left():
+            self.generate_batch()
+
     def start_relaxation(self) -> None:
         """Submit the relaxation of the batch; one in a step, so that a crash can't submit several again."""
         names = (*RELAXATION, "pressure_gpa")
@@ -200,11 +213,9 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         self.ctx.running.append(child)
         self.ctx.started += 1
 
-    def await_relaxations(self) -> None:
-        """Wait for the batches that run."""
-        for child in self.ctx.running:
-            self.to_context(batches=append_(child))
-        self.ctx.running = []
+    def await_oldest(self) -> None:
+        """Wait for the batch that was started first; those that ended meanwhile make room as well."""
+        self.to_context(batches=append_(self.ctx.running.pop(0)))
 
     def inspect_batches(self) -> ExitCode | None:
         """Report the batches that failed; go on with the others."""
