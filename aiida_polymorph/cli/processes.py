@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ REQUEST = "polymorph_request"
 THROUGH_DAEMON = "polymorph_through_daemon"
 NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
 """Inputs that don't change what comes out: how the work is shared out."""
+GO_ON = "`verdi process repair; verdi daemon start`"
+"""A daemon that is stopped while a process submits a child may lose the child's task: `repair` makes it again."""
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_STEPS = 0.5
 
@@ -50,11 +53,26 @@ def running_daemon() -> Iterator[None]:
         return
     client = get_daemon_client()
     try:
+        mend_tasks()
         client.start_daemon()
         yield
     finally:
         if client.is_daemon_running:
             client.stop_daemon(wait=True)
+
+
+def mend_tasks() -> None:
+    """Give the broker the tasks that are missing for processes under way, while the daemon doesn't run.
+
+    A daemon that is stopped while a WorkChain submits a child may lose the child's task: its broker ends first.
+    """
+    from aiida.engine.processes.control import get_active_processes
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile and get_active_processes(project="id"):
+        command = ["verdi", "-p", profile.name, "process", "repair"]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def carry_out(
@@ -63,7 +81,7 @@ def carry_out(
     """Run WorkChains and return their nodes, terminated if waited for.
 
     What was asked for before with the same inputs is not run again: a finished process is returned as it is, one
-    that the daemon is still working on is waited for.
+    that was handed to the daemon is waited for. A daemon that stops meanwhile is waited for as well.
 
     Args:
         builders: what to run.
@@ -72,7 +90,7 @@ def carry_out(
         at_once: how many are under way at the same time; None for all.
 
     Raises:
-        click.ClickException: if there is no daemon to hand them to.
+        click.ClickException: if there is no daemon to hand them to, or one was handed to a daemon that doesn't run.
     """
     starter = Starter(daemon_is_running())
     if not wait:
@@ -83,6 +101,7 @@ def carry_out(
     try:
         while len(nodes) < len(builders) or not all(node.is_terminated for node in nodes):
             free = (at_once or len(builders)) - sum(not node.is_terminated for node in nodes)
+            free = free if starter.is_ready() else 0
             nodes += [starter.start(builder) for builder in builders[len(nodes) :][: max(free, 0)]]
             watch(nodes)
             starter.let_time_pass(nodes)
@@ -100,11 +119,28 @@ class Starter:
         self.through_daemon = through_daemon
         self._here: list[Process] = []
         self._runner: Runner | None = None
+        self._ready = True
+
+    def is_ready(self) -> bool:
+        """Return whether processes can be started now, and say so when the daemon has stopped or is back."""
+        ready = daemon_is_running() if self.through_daemon else True
+        if ready != self._ready:
+            say("\nThe daemon is back." if ready else f"\nThe daemon has stopped; {GO_ON} lets it go on.")
+        self._ready = ready
+        return ready
 
     def start(self, builder: ProcessBuilder) -> orm.ProcessNode:
-        """Return the node of a process that was asked for before, or start it."""
+        """Return the node of a process that was asked for before, or start it.
+
+        Raises:
+            click.ClickException: if the daemon has it to do and doesn't run: to run it here as well would be twice.
+        """
         key = request_key(builder)
-        node = earlier(key, self.through_daemon)
+        node = earlier(key)
+        if node is not None and not node.is_terminated and not self.through_daemon:
+            raise click.ClickException(
+                f"process {node.pk} does this already, through the daemon, which has stopped; {GO_ON} lets it go on"
+            )
         if node is not None:
             say(f"Asked for before: process {node.pk}, {'finished' if node.is_finished else 'under way'}.")
             return node
@@ -177,14 +213,13 @@ def _identities(inputs: Mapping[str, Any], path: str = "") -> Iterator[tuple[str
             yield f"{path}{name}", repr(value)
 
 
-def earlier(key: str, through_daemon: bool) -> orm.ProcessNode | None:
-    """Return the newest process that was asked for the same and has finished well or is being worked on."""
+def earlier(key: str) -> orm.ProcessNode | None:
+    """Return the newest process that was asked for the same and has finished well or was handed to the daemon."""
     from aiida import orm
 
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={f"extras.{REQUEST}": key})
     nodes = sorted(query.all(flat=True), key=lambda node: node.pk, reverse=True)
     for node in nodes:
-        alive = not node.is_terminated and node.base.extras.get(THROUGH_DAEMON) and through_daemon
-        if node.is_finished_ok or alive:
+        if node.is_finished_ok or (not node.is_terminated and node.base.extras.get(THROUGH_DAEMON)):
             return node
     return None

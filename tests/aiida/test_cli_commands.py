@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import numpy as np
 import pytest
 import yaml
@@ -221,6 +222,48 @@ def test_an_interrupted_process_is_killed_and_not_taken_up(relax_code, lennard_j
     assert again.pk != seen[0].pk
     (same,) = carry_out([builder()], lambda nodes: None)
     assert same.pk == again.pk
+
+
+@pytest.fixture
+def handed_over(relax_code, lennard_jones, argon):
+    """Return a builder, and the node of a process that the daemon was asked to run for it and has not finished."""
+    from aiida_polymorph.cli.processes import REQUEST, THROUGH_DAEMON, request_key
+    from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
+
+    structures = StructureSetData.from_set(argon.select([1]))
+    builder = RelaxSetWorkChain.get_builder_from_protocol(relax_code, structures, lennard_jones, 1.75)
+    node = orm.WorkChainNode()
+    node.set_process_state("waiting")
+    node.store().base.extras.set_many({REQUEST: request_key(builder), THROUGH_DAEMON: True})
+    yield builder, node
+    node.set_process_state("killed")
+    node.seal()
+
+
+def test_what_the_daemon_has_to_do_is_not_done_here_as_well(handed_over) -> None:
+    builder, node = handed_over
+    with pytest.raises(click.ClickException, match=f"process {node.pk} does this already.*verdi daemon start"):
+        carry_out([builder], lambda nodes: None)
+
+
+def test_what_the_daemon_works_on_is_waited_for(handed_over, monkeypatch, capsys) -> None:
+    """The daemon is up, down, and up again, until the process ends."""
+    builder, node = handed_over
+    up = iter([True, True, False, False, True, True])
+    monkeypatch.setattr("aiida_polymorph.cli.processes.daemon_is_running", lambda: next(up))
+    monkeypatch.setattr("aiida_polymorph.cli.processes.SECONDS_BETWEEN_LOOKS", 0.0)
+    looks = []
+
+    def watch(nodes) -> None:
+        looks.append([each.pk for each in nodes])
+        if len(looks) == 5:
+            node.set_process_state("finished")
+
+    (taken,) = carry_out([builder], watch)
+    assert taken.pk == node.pk
+    assert looks[0] == [node.pk]
+    told = capsys.readouterr().err
+    assert told.count("The daemon has stopped") == told.count("The daemon is back") == 1
 
 
 def test_at_most_so_many_are_under_way(relax_code, lennard_jones, argon) -> None:
