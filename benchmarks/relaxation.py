@@ -196,11 +196,12 @@ def compared_counts(counts: np.ndarray, reference: np.ndarray) -> dict[str, floa
     frequent = counts + reference >= 2 * EXPECTED
     a, b = counts[frequent].astype(float), reference[frequent].astype(float)
     either = counts + reference > 0
+    spread = min(np.ptp(counts[either]), np.ptp(reference[either]))
     return {
         "minima": int(np.sum(counts > 0)),
         "frequent_minima": int(frequent.sum()),
         "chi_square": float(np.sum((a - b) ** 2 / (a + b))),
-        "correlation": float(np.corrcoef(counts[either], reference[either])[0, 1]) if either.sum() > 2 else None,
+        "correlation": float(np.corrcoef(counts[either], reference[either])[0, 1]) if spread > 0 else None,
     }
 
 
