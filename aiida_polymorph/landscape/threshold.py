@@ -133,7 +133,7 @@ def scan_eps(points: np.ndarray, linkage: Linkage, eps: float, min_samples: int)
 
 
 def core_distances(points: np.ndarray, min_samples: int) -> np.ndarray:
-    """Return each point's distance to the min_samples-th nearest one, itself included, shape (n,); inf if there is none.
+    """Return each point's distance to the min_samples-th nearest one, itself included, shape (n,); inf without one.
 
     A point is at the core of a cluster at any eps from there on.
     """

@@ -53,7 +53,7 @@ def test_a_limit_parts_the_points_and_is_kept():
     found = link(points, 1.0)
     assert found.limit == 1.0
     assert np.allclose(found.heights, [0.1, 0.2, np.inf, np.inf])
-    with pytest.raises(ValueError, match="above the limit 1.0"):
+    with pytest.raises(ValueError, match=r"above the limit 1\.0"):
         found.components(1.5)
 
 

@@ -31,8 +31,8 @@ def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> Re
     members = structures.to_set()
     rows = np.flatnonzero(fingerprints.usable(members))
     chosen = AnalysisSettings.from_dict(settings.get_dict()).fingerprints
-    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes=processes())
-    return RecordData.from_record({"features": features.astype(np.float32), "rows": rows}, settings=chosen.to_dict())
+    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes(), dtype=np.float32)
+    return RecordData.from_record({"features": features, "rows": rows}, settings=chosen.to_dict())
 
 
 @calcfunction
