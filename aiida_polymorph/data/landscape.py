@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.clusters import Cluster
+from aiida_polymorph.landscape.kernel_map import KernelMap
 from aiida_polymorph.merging import indices_of
 from aiida_polymorph.structures import StructureSet
 
@@ -13,7 +14,8 @@ class LandscapeData(RecordData):
     """The clustered structures of one pressure: map coordinates, cluster labels, table of clusters, choice of eps.
 
     Arrays: `rows` (the usable structures of the set, n of them), `labels` (cluster, -1 for none, shape (n,)),
-    `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`.
+    `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`, and `map_centre`,
+    `map_axes`, `map_features` of the map (see `landscape.kernel_map.KernelMap`; the last for a kernel with a power only).
     Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`.
     """
 
@@ -31,6 +33,22 @@ class LandscapeData(RecordData):
     def clusters(self) -> list[Cluster]:
         """Summary of each cluster, in the order of the labels."""
         return [_cluster(entry) for entry in self.value("clusters", [])]
+
+    def to_map(self) -> KernelMap | None:
+        """Return the map, on which others can be put; None for a node of before it was stored."""
+        arrays = self.to_arrays()
+        if "map_axes" not in arrays:
+            return None
+        settings = self.value("settings")
+        return KernelMap(
+            coordinates=arrays["coordinates"],
+            variances=arrays["variances"],
+            total_variance=self.value("total_variance"),
+            power=settings["kernel_power"] if settings["kernel"] == "average" else float("nan"),
+            centre=arrays["map_centre"],
+            axes=arrays["map_axes"],
+            features=arrays.get("map_features"),
+        )
 
     def usable(self, structures: StructureSetData) -> StructureSet:
         """Return the structures of the set that the landscape was made of, in the order of its arrays.

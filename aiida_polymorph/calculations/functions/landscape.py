@@ -14,7 +14,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
-SCIENCE_VERSION = 1
+SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
 
@@ -44,7 +44,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     rows = fingerprints.get_array("rows")
     usable = structures.to_set().select(rows)
-    features = fingerprints.get_array("features").astype(float)
+    features = fingerprints.get_array("features")
     pressure_map = make_map(usable, features, chosen)
     points = pressure_map.coordinates
     choice = threshold.choose_eps(points, chosen.min_samples, eps=chosen.eps)
@@ -57,7 +57,11 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         "distinct": distinct,
         "coordinates": pressure_map.coordinates,
         "variances": pressure_map.variances,
+        "map_centre": pressure_map.centre,
+        "map_axes": pressure_map.axes,
     }
+    if pressure_map.features is not None:
+        arrays["map_features"] = pressure_map.features.astype(np.float32)
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
         arrays,
@@ -65,6 +69,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         pressure_gpa=structures.value("pressure_gpa"),
         composition=structures.value("composition"),
         structures=len(rows),
+        total_variance=pressure_map.total_variance,
         eps={**asdict(choice), "scan": scan},
         minima=asdict(clusters.count_minima(distinct, chosen.min_samples)),
         clusters=[asdict(cluster) for cluster in table],
