@@ -15,7 +15,7 @@ class LandscapeData(RecordData):
 
     Arrays: `rows` (the usable structures of the set, n of them), `labels` (cluster, -1 for none, shape (n,)),
     `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`, and `map_centre`,
-    `map_axes`, `map_features` of the map (see `landscape.kernel_map.KernelMap`; the last for a kernel with a power only).
+    `map_axes`, `map_features` of the map (see `kernel_map.KernelMap`; the last for a kernel with a power only).
     Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`.
     """
 

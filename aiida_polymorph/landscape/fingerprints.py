@@ -150,7 +150,7 @@ def _workers(number: int) -> Iterator[Callable[..., Iterator[np.ndarray]]]:
 
 
 def _forget_signals() -> None:
-    """Keep a signal to this process from the event loop of its parent, whose handlers and wake-up socket it inherits."""
+    """Keep a signal to this process from the event loop of its parent, whose handlers and socket it inherits."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-
 BLOCK_ELEMENTS = 2_000_000
 """Distances that are computed at a time."""
 
