@@ -25,8 +25,10 @@ STEP = 0.1
 
 
 def load(path: str | None, starts: int, processes: int) -> StructureSet:
-    """Return the usable structures of a file (.npz of a `StructureSet`'s arrays, else what ASE reads, as exported by
-    `aiida-polymorph export`), or of random TiO2 relaxed here at 20 GPa."""
+    """Return the usable structures of a file, or of random TiO2 relaxed here at 20 GPa.
+
+    The file holds a `StructureSet`'s arrays (.npz), or is what `aiida-polymorph export` writes or ASE reads.
+    """
     if path is None:
         recipe = Recipe.propose("TiO2", formula_units=(2, 3, 4, 6))
         structures = relax(generate(recipe, range(starts)), load_potential("matsui-akaogi"), 20.0, processes=processes)
@@ -42,9 +44,9 @@ def multiply(structures: StructureSet, number: int, seed: int = 0) -> StructureS
 
     30 % are minima of their own: relaxed structures drawn by chance, with every coordinate displaced by 0.1 angstrom
     and the enthalpy by 0.05 eV a formula unit. The others are copies, with displacements of 1e-5 angstrom, of the
-    relaxed structures as often as these were found (a few of the minima hold most of them), and of the new minima, each
-    with a chance of one in ten, two or more times. Each is given in another orientation, cell and choice of origin, so that
-    fingerprints have to be computed of all of them.
+    relaxed structures as often as these were found (a few of the minima hold most of them), and of a tenth of the new
+    minima. Each is given in another orientation, cell and choice of origin, so that fingerprints have to be computed of
+    all of them. So somewhat less than 30 % are found once.
     """
     rng = np.random.default_rng(seed)
     own = rng.integers(0, len(structures), round(FOUND_ONCE * number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.clusters import Cluster
@@ -57,6 +59,14 @@ class LandscapeData(RecordData):
         """
         members = structures.to_set()
         return members.with_columns(index=indices_of(members)).select(self.get_array("rows"))
+
+
+def map_arrays(pressure_map: KernelMap) -> dict[str, np.ndarray]:
+    """Return what `LandscapeData.to_map` needs beside coordinates and variances, as arrays of a node."""
+    arrays = {"map_centre": pressure_map.centre, "map_axes": pressure_map.axes}
+    if pressure_map.features is not None:
+        arrays["map_features"] = pressure_map.features.astype(np.float32)
+    return arrays
 
 
 def _cluster(entry: dict) -> Cluster:

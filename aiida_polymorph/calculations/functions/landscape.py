@@ -9,7 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.landscape import LandscapeData, map_arrays
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
@@ -57,11 +57,8 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         "distinct": distinct,
         "coordinates": pressure_map.coordinates,
         "variances": pressure_map.variances,
-        "map_centre": pressure_map.centre,
-        "map_axes": pressure_map.axes,
+        **map_arrays(pressure_map),
     }
-    if pressure_map.features is not None:
-        arrays["map_features"] = pressure_map.features.astype(np.float32)
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
         arrays,
