@@ -3,10 +3,11 @@
     python benchmarks/analysis.py [--structures SET.npz|SET.xyz] [--asap /path/to/python]
 
 Without a file, structures are relaxed here (one and a half minutes for 600 on two cores) and multiplied, see
-`relaxed_like.multiply`. ASAP wants an environment of its own (`uv pip install asaplib==0.0.2
-dscribe ase scikit-learn`); without it our own steps are timed all the same. What ASAP needed to run is listed in `asap_driver.py`. It is given our
-eps, since it does not choose one, and unit rows, since it does not scale them; it fits one model where ours are six
-with error bars, and it has neither symmetry nor basin entropies: those of our steps are in our sum, not in the ratio.
+`relaxed_like.multiply`. ASAP wants an environment of its own (Python 3.11, `uv pip install asaplib==0.0.2
+dscribe ase scikit-learn`); without it our own steps are timed all the same. What it needed to run is listed in
+`asap_driver.py`. It is given our eps, since it does not choose one, and unit rows, since it does not scale them; it
+fits one model where ours has an ensemble with error bars. It has neither symmetry nor basin entropies nor tests on
+phases held out: these steps of ours are in our sum, not in the ratio.
 """
 
 from __future__ import annotations

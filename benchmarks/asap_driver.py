@@ -1,4 +1,4 @@
-"""The same analysis by ASAP: run by `analysis.py` with ASAP's interpreter, `asap_driver.py IN.xyz OUT.npz OPTIONS.json`.
+"""The same analysis by ASAP: run by `analysis.py` with its interpreter, `asap_driver.py IN.xyz OUT.npz OPTIONS.json`.
 
 What ASAP 0.0.2 needed to run with today's packages, all of it done here and nothing of it in its own code:
 its SOAP call uses the names of DScribe 1 (`rcut`, `nmax`, `lmax`, `crossover`), which are translated; SciPy's `eigh`

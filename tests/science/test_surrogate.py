@@ -146,7 +146,7 @@ def test_of_too_many_phases_a_part_is_trained_on(monkeypatch):
     surrogate = fit_surrogate(features, targets, groups=labels)
     assert surrogate.phases.shape == (80, features.shape[1])
     new, truth, _ = landscape(seed=1)
-    assert surrogate.predict(new).mean == pytest.approx(truth, abs=1e-2)
+    assert np.abs(surrogate.predict(new).mean - truth).mean() < 0.1 * np.std(truth)
 
 
 def test_predictions_in_blocks_and_from_single_precision(monkeypatch):
