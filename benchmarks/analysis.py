@@ -104,7 +104,7 @@ def run_asap(
     }
     with tempfile.TemporaryDirectory() as name:
         source, target, settings = (Path(name) / each for each in ("set.xyz", "out.npz", "options.json"))
-        write_structures(structures, source, "extxyz")
+        write_structures(wrapped(structures), source, "extxyz")
         settings.write_text(json.dumps(options))
         driver = Path(__file__).with_name("asap_driver.py")
         command = [arguments.asap, str(driver), str(source), str(target), str(settings)]
@@ -112,6 +112,14 @@ def run_asap(
         if done.returncode:
             raise SystemExit(f"ASAP failed: {done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1]), dict(np.load(target))
+
+
+def wrapped(structures: StructureSet) -> StructureSet:
+    """Return the same crystals with all atoms inside their cell."""
+    cells = np.repeat(structures.cells, structures.lengths, axis=0)
+    fractions = np.linalg.solve(np.swapaxes(cells, 1, 2), structures.positions[:, :, None])[:, :, 0]
+    positions = np.einsum("ni,nij->nj", fractions - np.floor(fractions), cells)
+    return StructureSet.from_arrays(structures.to_arrays() | {"positions": positions}, structures.metadata)
 
 
 def agreement(results: dict[str, Any], theirs: dict[str, np.ndarray]) -> dict[str, float]:

@@ -4,6 +4,8 @@ What ASAP 0.0.2 needed to run with today's packages, all of it done here and not
 its SOAP call uses the names of DScribe 1 (`rcut`, `nmax`, `lmax`, `crossover`), which are translated; SciPy's `eigh`
 lost the argument `eigvals`, which is translated; its reading of descriptors from the .xyz file passes a generator to
 `numpy.hstack`, so the design matrix is taken from memory; its worker processes must be forked to see the translations.
+Its PCA scales each component; the scale is taken off again, since one eps would else mean something else along each.
+The structures come with all atoms inside their cell: DScribe misses neighbours of others, which ASAP does not mend.
 Of its own steps the fastest sensible ones are taken: descriptors over several processes, linear PCA, ridge regression.
 """
 
@@ -71,7 +73,9 @@ def run(source: str, options: dict) -> dict[str, np.ndarray]:
     features = features / np.linalg.norm(features, axis=1, keepdims=True)
     with timed("map"):
         spec = {"pca": {"type": "PCA", "parameter": {"n_components": options["components"], "scalecenter": False}}}
-        coordinates = np.asarray(Dimension_Reducers(spec).fit_transform(features))
+        reducer = Dimension_Reducers(spec)
+        coordinates = np.asarray(reducer.fit_transform(features))
+        coordinates = coordinates / np.linalg.norm(reducer.engines["pca"].pvec, axis=0)
     with timed("clusters"):
         clusters = DBCluster(sklearn_DB(options["eps"], options["min_samples"], "euclidean"))
         clusters.fit(coordinates)
