@@ -115,11 +115,15 @@ def run_asap(
 
 
 def wrapped(structures: StructureSet) -> StructureSet:
-    """Return the same crystals with all atoms inside their cell."""
-    cells = np.repeat(structures.cells, structures.lengths, axis=0)
+    """Return the same crystals with all atoms inside their cell, and cells whose entries have a positive sum."""
+    signs = np.where(structures.cells.sum(axis=(1, 2)) < 0, -1, 1)
+    lattices = structures.cells * signs[:, None, None]
+    cells = np.repeat(lattices, structures.lengths, axis=0)
     fractions = np.linalg.solve(np.swapaxes(cells, 1, 2), structures.positions[:, :, None])[:, :, 0]
     positions = np.einsum("ni,nij->nj", fractions - np.floor(fractions), cells)
-    return StructureSet.from_arrays(structures.to_arrays() | {"positions": positions}, structures.metadata)
+    return StructureSet.from_arrays(
+        structures.to_arrays() | {"positions": positions, "cells": lattices}, structures.metadata
+    )
 
 
 def agreement(results: dict[str, Any], theirs: dict[str, np.ndarray]) -> dict[str, float]:

@@ -5,7 +5,8 @@ its SOAP call uses the names of DScribe 1 (`rcut`, `nmax`, `lmax`, `crossover`),
 lost the argument `eigvals`, which is translated; its reading of descriptors from the .xyz file passes a generator to
 `numpy.hstack`, so the design matrix is taken from memory; its worker processes must be forked to see the translations.
 Its PCA scales each component; the scale is taken off again, since one eps would else mean something else along each.
-The structures come with all atoms inside their cell: DScribe misses neighbours of others, which ASAP does not mend.
+The structures come with all atoms inside their cell: DScribe misses neighbours of others, which ASAP does not mend;
+and the lattice vectors are turned round where their entries have a negative sum: ASAP takes such a cell for none.
 Of its own steps the fastest sensible ones are taken: descriptors over several processes, linear PCA, ridge regression.
 """
 
