@@ -105,7 +105,8 @@ def nearest(features: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, n
     best = np.empty(len(features), dtype=int)
     step = max(1, BLOCK_ELEMENTS // len(candidates))
     for i in range(0, len(features), step):
-        best[i : i + step] = np.argmin(candidate_squares - 2 * features[i : i + step] @ candidates.T, axis=1)
+        products = np.asarray(features[i : i + step], dtype=float) @ candidates.T
+        best[i : i + step] = np.argmin(candidate_squares - 2 * products, axis=1)
     return best, np.linalg.norm(np.asarray(features, dtype=float) - candidates[best], axis=1)
 
 
