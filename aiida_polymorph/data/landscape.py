@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.clusters import Cluster
+from aiida_polymorph.landscape.kernel_map import KernelMap
 from aiida_polymorph.merging import indices_of
 from aiida_polymorph.structures import StructureSet
 
@@ -13,7 +16,8 @@ class LandscapeData(RecordData):
     """The clustered structures of one pressure: map coordinates, cluster labels, table of clusters, choice of eps.
 
     Arrays: `rows` (the usable structures of the set, n of them), `labels` (cluster, -1 for none, shape (n,)),
-    `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`.
+    `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`, and `map_centre`,
+    `map_axes`, `map_features` of the map (see `kernel_map.KernelMap`; the last for a kernel with a power only).
     Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`.
     """
 
@@ -32,6 +36,22 @@ class LandscapeData(RecordData):
         """Summary of each cluster, in the order of the labels."""
         return [_cluster(entry) for entry in self.value("clusters", [])]
 
+    def to_map(self) -> KernelMap | None:
+        """Return the map, on which others can be put; None for a node of before it was stored."""
+        arrays = self.to_arrays()
+        if "map_axes" not in arrays:
+            return None
+        settings = self.value("settings")
+        return KernelMap(
+            coordinates=arrays["coordinates"],
+            variances=arrays["variances"],
+            total_variance=self.value("total_variance"),
+            power=settings["kernel_power"] if settings["kernel"] == "average" else float("nan"),
+            centre=arrays["map_centre"],
+            axes=arrays["map_axes"],
+            features=arrays.get("map_features"),
+        )
+
     def usable(self, structures: StructureSetData) -> StructureSet:
         """Return the structures of the set that the landscape was made of, in the order of its arrays.
 
@@ -39,6 +59,14 @@ class LandscapeData(RecordData):
         """
         members = structures.to_set()
         return members.with_columns(index=indices_of(members)).select(self.get_array("rows"))
+
+
+def map_arrays(pressure_map: KernelMap) -> dict[str, np.ndarray]:
+    """Return what `LandscapeData.to_map` needs beside coordinates and variances, as arrays of a node."""
+    arrays = {"map_centre": pressure_map.centre, "map_axes": pressure_map.axes}
+    if pressure_map.features is not None:
+        arrays["map_features"] = pressure_map.features.astype(np.float32)
+    return arrays
 
 
 def _cluster(entry: dict) -> Cluster:

@@ -101,8 +101,9 @@ def fit_basin_entropy(
     weights = _probabilities(grid, fits)
     entropy = np.average([fit.entropy for fit in fits], axis=0, weights=weights)
     between = np.array([fit.entropy - entropy for fit in fits])
-    covariance = np.average([fit.covariance for fit in fits], axis=0, weights=weights)
-    covariance += (weights[:, None] * between).T @ between
+    covariance = (weights[:, None] * between).T @ between
+    for weight, fit in zip(weights, fits, strict=True):
+        covariance += weight * _covariance(table.sizes, fit.information)
     sigma = float(weights @ grid)
     return BasinEntropy(
         entropy=_scatter(entropy, rows, len(counts)),
@@ -132,11 +133,11 @@ class _Table:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """The most likely entropies and constants at one sigma."""
+    """The most likely entropies and constants at one sigma; `information`: minus the second derivatives by ln mu."""
 
     entropy: np.ndarray
     constants: np.ndarray
-    covariance: np.ndarray
+    information: np.ndarray
     log_evidence: float
 
 
@@ -198,9 +199,10 @@ def _fit(table: _Table, scatter: float, start: _Fit | None = None) -> _Fit:
         value, first, weights = trial
         if change < CONVERGED:
             break
-    covariance, log_determinant = _covariance(table.sizes, weights)
+    own, _, information = _schur(table.sizes, weights)
+    log_determinant = np.log(own).sum() + np.linalg.slogdet(information)[1]
     mean = entropy.mean()
-    return _Fit(entropy - mean, constants + table.sizes * mean, covariance, value - log_determinant / 2)
+    return _Fit(entropy - mean, constants + table.sizes * mean, weights, value - log_determinant / 2)
 
 
 def _evaluate(
@@ -233,13 +235,13 @@ def _newton_step(sizes: np.ndarray, first: np.ndarray, weights: np.ndarray) -> t
     return gradient / own - pull @ d_constants, d_constants
 
 
-def _covariance(sizes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the covariance of the entropies about their mean, and the information's log-determinant."""
+def _covariance(sizes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the covariance of the entropies about their mean."""
     own, pull, information = _schur(sizes, weights)
     covariance = np.diag(1 / own) + pull @ np.linalg.solve(information, pull.T)
     covariance = covariance - covariance.mean(axis=0)
     covariance -= covariance.mean(axis=1, keepdims=True)
-    return (covariance + covariance.T) / 2, np.log(own).sum() + np.linalg.slogdet(information)[1]
+    return (covariance + covariance.T) / 2
 
 
 def _chi2_per_dof(table: _Table) -> float:

@@ -92,11 +92,14 @@ def count_minima(distinct: np.ndarray, min_samples: int = 3) -> MinimaCount:
 
 def _renumber(labels: np.ndarray) -> np.ndarray:
     """Largest cluster first; of equal ones the one that occurs first."""
-    sizes = Counter(labels[labels >= 0].tolist())
-    first = {label: int(np.argmax(labels == label)) for label in sizes}
-    order = sorted(sizes, key=lambda label: (-sizes[label], first[label]))
-    numbers = {label: number for number, label in enumerate(order)} | {-1: -1}
-    return np.array([numbers[label] for label in labels.tolist()], dtype=int)
+    clusters, first, place, sizes = np.unique(
+        labels[labels >= 0], return_index=True, return_inverse=True, return_counts=True
+    )
+    numbers = np.empty(len(clusters), dtype=int)
+    numbers[np.lexsort((first, -sizes))] = np.arange(len(clusters))
+    renumbered = np.full(len(labels), -1)
+    renumbered[labels >= 0] = numbers[place]
+    return renumbered
 
 
 def summarise(
@@ -120,7 +123,9 @@ def summarise(
     """
     if len(labels) != len(structures):
         raise ValueError(f"{len(labels)} labels for {len(structures)} structures")
-    members = [np.flatnonzero(labels == label) for label in range(int(np.max(labels, initial=-1)) + 1)]
+    order = np.argsort(labels, kind="stable")
+    numbers = np.arange(int(np.max(labels, initial=-1)) + 1)
+    members = np.split(order, np.searchsorted(labels[order], numbers))[1:]
     tolerances = (enthalpy_tolerance, volume_tolerance)
     return [_cluster(structures, label, rows, symprec, tolerances) for label, rows in enumerate(members)]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +20,8 @@ if TYPE_CHECKING:
     from dscribe.descriptors import SOAP
 
 AVERAGES = ("species", "all")
-CHUNK = 250
+CHUNK = 100
+"""Structures that a process takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ def compute_fingerprints(
     settings: FingerprintSettings | None = None,
     processes: int = 1,
     species: Sequence[str] | None = None,
+    dtype: type = np.float64,
 ) -> np.ndarray:
     """Return a unit vector for each structure, so that F F^T is the normalised average kernel.
 
@@ -106,6 +113,7 @@ def compute_fingerprints(
         processes: how many processes share the work.
         species: elements that span the fingerprint; those that occur in the set by default. Give the species of
             the first set for fingerprints of another that are to be compared with it.
+        dtype: of the result; computed in double precision in any case.
 
     Returns:
         Unit rows, shape (n, d).
@@ -116,16 +124,36 @@ def compute_fingerprints(
     settings = settings or FingerprintSettings()
     symbols = tuple(structures.species if species is None else sorted(species, key=atomic_numbers.__getitem__))
     _check(structures, symbols)
-    chunks = [np.arange(i, min(i + CHUNK, len(structures))) for i in range(0, len(structures), CHUNK)]
-    if processes > 1 and len(chunks) > 1:
-        from joblib import Parallel, delayed
+    parts = (structures.select(range(i, min(i + CHUNK, len(structures)))) for i in range(0, len(structures), CHUNK))
+    soap = _soap(settings, symbols)
+    features = None
+    with _workers(min(processes, -(-len(structures) // CHUNK))) as imap:
+        for i, rows in enumerate(imap(partial(_unit_averages, soap=soap, settings=settings, species=symbols), parts)):
+            if features is None:
+                features = np.empty((len(structures), rows.shape[1]), dtype=dtype)
+            features[i * CHUNK : i * CHUNK + len(rows)] = rows
+    return features
 
-        task = delayed(_average_rows)
-        rows = Parallel(n_jobs=processes)(task(structures.select(chunk), settings, symbols) for chunk in chunks)
-    else:
-        rows = [_average_rows(structures.select(chunk), settings, symbols) for chunk in chunks]
-    features = np.concatenate(rows)
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+@contextmanager
+def _workers(number: int) -> Iterator[Callable[..., Iterator[np.ndarray]]]:
+    """Give a `map` that spreads over processes, forked where that is possible: DScribe takes seconds to import."""
+    if number <= 1:
+        yield map
+        return
+    method = "fork" if "fork" in get_all_start_methods() else None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
+        pool = get_context(method).Pool(number, initializer=_forget_signals)
+    with pool:
+        yield pool.imap
+
+
+def _forget_signals() -> None:
+    """Keep a signal to this process from the event loop of its parent, whose handlers and socket it inherits."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def local_fingerprints(
@@ -135,8 +163,11 @@ def local_fingerprints(
 
     DScribe misses neighbours of atoms that lie outside the cell; so they are wrapped into it first.
     """
-    soap = _soap(settings, species)
-    return (np.asarray(soap.create(atoms)) for atoms in _wrapped(structures))
+    return _local(structures, _soap(settings, species))
+
+
+def _local(structures: StructureSet, soap: SOAP) -> Iterator[np.ndarray]:
+    return (np.asarray(soap.create_single(atoms)) for atoms in _wrapped(structures))
 
 
 def _wrapped(structures: StructureSet) -> StructureSet:
@@ -159,17 +190,21 @@ def _soap(settings: FingerprintSettings, species: Sequence[str]) -> SOAP:
     )
 
 
-def _average_rows(structures: StructureSet, settings: FingerprintSettings, species: Sequence[str]) -> np.ndarray:
-    local = local_fingerprints(structures, settings, species)
+def _unit_averages(
+    structures: StructureSet, soap: SOAP, settings: FingerprintSettings, species: Sequence[str]
+) -> np.ndarray:
+    local = _local(structures, soap)
     if settings.average == "all":
-        return np.array([vectors.mean(axis=0) for vectors in local])
-    bounds = zip(structures.offsets, structures.offsets[1:], strict=False)
-    centres = np.array([atomic_numbers[symbol] for symbol in species])
-    rows = []
-    for vectors, (start, end) in zip(local, bounds, strict=True):
-        member = (structures.numbers[start:end] == centres[:, None]).astype(float)
-        rows.append(((member / np.maximum(member.sum(axis=1, keepdims=True), 1)) @ vectors).ravel())
-    return np.array(rows)
+        rows = np.array([vectors.mean(axis=0) for vectors in local])
+    else:
+        bounds = zip(structures.offsets, structures.offsets[1:], strict=False)
+        centres = np.array([atomic_numbers[symbol] for symbol in species])
+        rows = []
+        for vectors, (start, end) in zip(local, bounds, strict=True):
+            member = (structures.numbers[start:end] == centres[:, None]).astype(float)
+            rows.append(((member / np.maximum(member.sum(axis=1, keepdims=True), 1)) @ vectors).ravel())
+        rows = np.array(rows)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def _check(structures: StructureSet, species: Sequence[str]) -> None:

@@ -11,6 +11,15 @@ from scipy.linalg import eigh
 BLOCK_ELEMENTS = 2_000_000
 """Kernel entries held at a time."""
 
+WHOLE_KERNEL = 6000
+"""Structures up to which the kernel with a power is formed as a matrix (0.3 GB)."""
+
+LANDMARKS = 2000
+"""Structures that span the feature space of the power kernel where there are more than `WHOLE_KERNEL`."""
+
+NEGLIGIBLE = 1e-12
+"""Share of the largest eigenvalue below which those of the landmarks' kernel are noise."""
+
 RESIDUAL = 1e-13
 """Relative residual at which an eigenpair of the power kernel is converged."""
 
@@ -30,7 +39,8 @@ class KernelMap:
         power: exponent of the kernel; nan for a kernel given as a matrix.
         centre: mean of the rows that `project` works on, shape (d,) or, for a power or a matrix, (n,).
         axes: linear map from a centred row to coordinates, shape (d, c) or (n, c).
-        features: fingerprints that a power kernel is taken with, shape (n, d); None otherwise.
+        features: fingerprints that a power kernel is taken with, shape (n, d); None otherwise. With landmarks n is
+            their number in these three.
     """
 
     coordinates: np.ndarray
@@ -75,7 +85,8 @@ def kernel_pca(features: np.ndarray, components: int | float = 10, power: float 
     """Return the leading principal components of the centred kernel (f . f')^power.
 
     For power 1 they are the principal axes of the d features: time grows as n d^2, memory as n d. For another power
-    a block Krylov iteration applies the kernel block by block: time grows as n^2, memory stays at n d.
+    a block Krylov iteration finds those of the kernel matrix, up to 6000 structures; for more, 2000 landmarks span the
+    feature space (C. Williams, M. Seeger, NIPS 2000), so that no n x n matrix is formed: time and memory grow as n.
 
     Args:
         features: fingerprints, shape (n, d).
@@ -86,7 +97,7 @@ def kernel_pca(features: np.ndarray, components: int | float = 10, power: float 
     Raises:
         ValueError: if there are no features, they are not finite, or components or power are out of range.
     """
-    features = np.asarray(features, dtype=float)
+    features = np.asarray(features)
     _check(features, components, power)
     return _linear_map(features, components) if power == 1 else _power_map(features, int(components), power)
 
@@ -110,34 +121,63 @@ def kernel_pca_of_matrix(kernel: np.ndarray, components: int = 10) -> KernelMap:
 
 def _linear_map(features: np.ndarray, components: int | float) -> KernelMap:
     n, d = features.shape
-    centre = features.mean(axis=0)
-    step = max(1, BLOCK_ELEMENTS // d)
-    blocks = (features[i : i + step] - centre for i in range(0, n, step))
-    values, axes = eigh(sum(block.T @ block for block in blocks))
+    centre = features.mean(axis=0, dtype=float)
+    values, axes = eigh(sum(block.T @ block for block in _centred(features, centre)))
     values, axes = np.maximum(values[::-1], 0), axes[:, ::-1]
     total = values.sum()
     if components < 1:
         components = int(np.searchsorted(np.cumsum(values), components * total)) + 1
     kept = min(_existing(components, n), d)
     axes = _fix_sign(axes[:, :kept])
-    coordinates = (features - centre) @ axes
+    coordinates = np.concatenate([block @ axes for block in _centred(features, centre)])
     return KernelMap(coordinates, values[:kept] / n, float(total / n), 1, centre, axes)
 
 
+def _centred(features: np.ndarray, centre: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield blocks of rows less the centre, in double precision."""
+    step = max(1, BLOCK_ELEMENTS // features.shape[1])
+    return (features[i : i + step] - centre for i in range(0, len(features), step))
+
+
 def _power_map(features: np.ndarray, components: int, power: float) -> KernelMap:
-    n = len(features)
-    sums, diagonal = np.empty(n), 0.0
-    for rows, block in _kernel_blocks(features, features, power):
-        sums[rows] = block.sum(axis=1)
-        diagonal += np.trace(block[:, rows])
+    features = features.astype(float)
+    if len(features) > WHOLE_KERNEL:
+        return _landmark_map(features, components, power)
+    kernel = kernel_matrix(features, power=power)
+    n, sums, diagonal = len(features), kernel.sum(axis=1), np.trace(kernel)
 
     def apply(vectors: np.ndarray) -> np.ndarray:
-        vectors = vectors - vectors.mean(axis=0)
-        product = np.concatenate([block @ vectors for _, block in _kernel_blocks(features, features, power)])
+        product = kernel @ (vectors - vectors.mean(axis=0))
         return product - product.mean(axis=0)
 
     values, vectors = _leading_eigenpairs(apply, n, _existing(components, n))
     return _from_eigenpairs(values, vectors, diagonal - sums.sum() / n, sums / n, power, features)
+
+
+def _landmark_map(features: np.ndarray, components: int, power: float) -> KernelMap:
+    """Nystroem's approximation: the kernel's feature space is spanned by landmarks drawn by chance (seed 0).
+
+    The rows of the kernel with the landmarks, times the inverse root of the landmarks' own kernel, are then features
+    of which the map is the linear one.
+    """
+    landmarks = np.sort(np.random.default_rng(0).choice(len(features), LANDMARKS, replace=False))
+    chosen = features[landmarks]
+    values, vectors = eigh(kernel_matrix(chosen, power=power))
+    kept = values > NEGLIGIBLE * values[-1]
+    root = vectors[:, kept] / np.sqrt(values[kept])
+    sums, products, squares = np.zeros(LANDMARKS), np.zeros((kept.sum(), kept.sum())), 0.0
+    for rows, block in _kernel_blocks(features, chosen, power):
+        sums += block.sum(axis=0)
+        squares += np.sum(np.einsum("ij,ij->i", features[rows], features[rows]) ** power)
+        block = block @ root
+        products += block.T @ block
+    n, centre = len(features), sums / len(features)
+    mean = centre @ root
+    values, axes = eigh(products - n * np.outer(mean, mean))
+    values, axes = np.maximum(values[::-1][:components], 0), root @ axes[:, ::-1][:, :components]
+    axes = _fix_sign(axes)
+    coordinates = np.concatenate([(block - centre) @ axes for _, block in _kernel_blocks(features, chosen, power)])
+    return KernelMap(coordinates, values / n, float(squares / n - mean @ mean), power, centre, axes, chosen)
 
 
 def _leading_eigenpairs(apply: Apply, n: int, count: int) -> tuple[np.ndarray, np.ndarray]:

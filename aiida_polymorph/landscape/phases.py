@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+BLOCK_ELEMENTS = 2_000_000
+"""Distances that are computed at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class FoundClusters:
@@ -98,9 +101,13 @@ def nearest(features: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, n
     """Return index of and distance to the closest of the candidates for each row; -1 and nan if there are none."""
     if len(candidates) == 0:
         return np.full(len(features), -1), np.full(len(features), np.nan)
-    distances = np.array([np.linalg.norm(candidates - row, axis=1) for row in features]).reshape(-1, len(candidates))
-    best = np.argmin(distances, axis=1)
-    return best, distances[np.arange(len(best)), best]
+    candidate_squares = np.einsum("ij,ij->i", candidates, candidates, dtype=float)
+    best = np.empty(len(features), dtype=int)
+    step = max(1, BLOCK_ELEMENTS // len(candidates))
+    for i in range(0, len(features), step):
+        products = np.asarray(features[i : i + step], dtype=float) @ candidates.T
+        best[i : i + step] = np.argmin(candidate_squares - 2 * products, axis=1)
+    return best, np.linalg.norm(np.asarray(features, dtype=float) - candidates[best], axis=1)
 
 
 def label_clusters(

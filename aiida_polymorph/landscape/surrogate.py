@@ -25,6 +25,13 @@ METHODS = ("kernel", "ridge", "sparse-kernel")
 POWERS = {"kernel": 2, "ridge": 1, "sparse-kernel": 1}
 OFFSETS = {"kernel": 1.0, "ridge": 1.0, "sparse-kernel": 0.0}
 REPRESENTATIVES = {"kernel": 4000, "ridge": 4000, "sparse-kernel": 200}
+MOST_PHASES = 4000
+"""Phases to train on at most: the kernel between them is a matrix, and time grows as their number cubed. With more, the
+rest is left out by chance, so that the training set looks like what is predicted."""
+BLOCK = 2000
+"""Structures that are predicted at a time."""
+COLUMNS = 64
+"""Features that are averaged at a time."""
 EXTRAPOLATION_QUANTILE = 0.99
 SCALARS = ("method", "power", "offset", "intercept", "regularisation", "extrapolation_distance")
 
@@ -89,17 +96,23 @@ class Surrogate:
         Raises:
             ValueError: if elements or number of features are not those that it was trained on, or a feature is nan.
         """
-        features = np.atleast_2d(np.asarray(features, dtype=float))
+        features = np.atleast_2d(np.asarray(features))
         self._check(features, species)
-        inputs, phases = self._transform(features), self._transform(self.phases)
-        products = inputs @ phases.T
-        outputs = power_kernel(products[:, self.representatives], self.power, self.offset) @ self.weights.T
-        distance = nearest_from_products(products, squares(inputs), squares(phases))
+        phases = self._transform(self.phases)
+        starts = range(0, max(len(features), 1), BLOCK)
+        parts = [self._outputs(features[i : i + BLOCK], phases) for i in starts]
+        outputs, distance = (np.concatenate(each) for each in zip(*parts, strict=True))
         return Prediction(
             mean=outputs[:, 0] + self.intercept,
             error=calibrated_error(self.calibration, outputs[:, 1:].std(axis=1, ddof=1), distance),
             extrapolation=distance > self.extrapolation_distance,
         )
+
+    def _outputs(self, features: np.ndarray, phases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inputs = self._transform(features.astype(float))
+        products = inputs @ phases.T
+        outputs = power_kernel(products[:, self.representatives], self.power, self.offset) @ self.weights.T
+        return outputs, nearest_from_products(products, squares(inputs), squares(phases))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything as a flat dictionary of arrays."""
@@ -145,7 +158,7 @@ def fit_surrogate(
     """Train a surrogate.
 
     Args:
-        features: fingerprints, unit rows, shape (n, d).
+        features: fingerprints, unit rows, shape (n, d); of more than 4000 phases a random part is trained on.
         targets: enthalpy in eV, or basin entropy in kB, per formula unit, shape (n,).
         method: `kernel`: kernel ridge regression with (1 + f . f')**power and every phase as a representative (the
             default, the most accurate); `ridge`: ridge regression on standardised features; `sparse-kernel`: the
@@ -164,7 +177,9 @@ def fit_surrogate(
             fewer than four phases, or fewer than two members.
     """
     features, targets, noise = _checked(features, targets, noise, method, members)
-    phases, phase_targets, weights = phase_means(features, targets, group_labels(groups, len(targets)), noise)
+    labels = group_labels(groups, len(targets))
+    kept = most_phases(labels, seed)
+    phases, phase_targets, weights = phase_means(features[kept], targets[kept], labels[kept], noise[kept])
     if len(phases) < 4:
         raise ValueError(f"features: only {len(phases)} different phases, a surrogate needs at least 4")
     centre, scale, offset = _standardisation(phases, method)
@@ -221,26 +236,36 @@ def group_labels(groups: np.ndarray | None, number: int) -> np.ndarray:
     return np.unique(labels, return_inverse=True)[1]
 
 
+def most_phases(groups: np.ndarray, seed: int) -> np.ndarray | slice:
+    """Return which structures to train on: all of them, or those of `MOST_PHASES` phases drawn by chance."""
+    number = int(groups.max()) + 1
+    if number <= MOST_PHASES:
+        return slice(None)
+    return np.isin(groups, np.random.default_rng(seed).permutation(number)[:MOST_PHASES])
+
+
 def phase_means(
     features: np.ndarray, targets: np.ndarray, groups: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean features, mean target and weight (mean 1) of each group.
+    """Return mean features, mean target and weight (mean 1) of each group, in double precision.
 
     The weight is the sum of 1 / noise^2 of its members: phases found more often are fitted more closely.
     """
+    from scipy.sparse import csr_array
+
+    groups = np.unique(groups, return_inverse=True)[1]
     member_weights = 1 / noise**2
     weights = np.bincount(groups, weights=member_weights)
-    order = np.argsort(groups, kind="stable")
-    starts = np.searchsorted(groups[order], np.arange(len(weights)))
-    sums = np.add.reduceat(features[order] * member_weights[order, None], starts, axis=0)
-    means = np.bincount(groups, weights=member_weights * targets) / weights
-    return sums / weights[:, None], means, weights / weights.mean()
+    mean = csr_array((member_weights / weights[groups], (groups, np.arange(len(groups)))))
+    starts = range(0, features.shape[1], COLUMNS)
+    means = np.hstack([mean @ features[:, i : i + COLUMNS].astype(float) for i in starts])
+    return means, mean @ targets, weights / weights.mean()
 
 
 def _checked(
     features: np.ndarray, targets: np.ndarray, noise: np.ndarray | None, method: str, members: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    features, targets = np.asarray(features, dtype=float), np.asarray(targets, dtype=float)
+    features, targets = np.asarray(features), np.asarray(targets, dtype=float)
     noise = np.ones(targets.shape) if noise is None else np.asarray(noise, dtype=float)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, must be one of {', '.join(METHODS)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_polymorph.landscape.kernel_map import kernel_pca
+from aiida_polymorph.landscape.linkage import Linkage, by_first_member, link
 
 FALLBACK_EPS = 1e-3
 """Where the data show no gap; right for structures relaxed to 1e-3 eV/angstrom."""
@@ -21,6 +22,13 @@ STRAY_SHARE = 0.002
 """Share of all merges that may lie in the gap: flat minima whose copies relaxed less alike."""
 
 SCAN_FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+
+SINGLE_LINKAGE_SAMPLES = 3
+"""Up to so many samples, DBSCAN's clusters are those of single linkage that have as many members: in a chain of three
+points the middle one is a core point and the others are its neighbours."""
+
+FEW_POINTS = 4000
+"""So few points are linked at any distance, which takes half a second."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +68,40 @@ def choose_eps(
         limits: where the gap may lie.
 
     Raises:
-        ValueError: if there are no points or eps is not above 0.
+        ValueError: if there are no points, or eps or min_samples are out of range.
     """
+    _check(points, 1.0 if eps is None else eps, min_samples)
+    points = leading_coordinates(points)
+    limit = WINDOW * limits[1] if eps is None else _scan_end(eps)
+    while True:
+        linkage = link(points, limit if len(points) > FEW_POINTS else np.inf)
+        chosen, reason = _gap(linkage.heights, limits) if eps is None else (eps, "set by hand")
+        first_above = linkage.heights[linkage.heights > chosen][:1]
+        if _scan_end(chosen) <= linkage.limit and np.all(np.isfinite(first_above)):
+            return _choice(points, linkage, chosen, min_samples, reason)
+        limit = max(3 * limit, _scan_end(chosen))
+
+
+def _check(points: np.ndarray, eps: float, min_samples: int) -> None:
     if len(points) == 0:
         raise ValueError("no structures to cluster: the set is empty or none of it is usable")
-    points = leading_coordinates(points)
-    heights = merge_heights(points)
-    if eps is None:
-        chosen, reason = _gap(heights, limits)
-    else:
-        chosen, reason = eps, "set by hand"
+    if not eps > 0 or min_samples < 1:
+        raise ValueError(f"eps is {eps} and min_samples {min_samples}, must be above 0 and at least 1")
+
+
+def _scan_end(eps: float) -> float:
+    return 1.01 * SCAN_FACTORS[-1] * eps
+
+
+def _choice(points: np.ndarray, linkage: Linkage, chosen: float, min_samples: int, reason: str) -> EpsChoice:
+    heights = linkage.heights
     below, above = heights[heights <= chosen], heights[heights > chosen]
     return EpsChoice(
         eps=float(chosen),
         gap=(float(below.max(initial=-np.inf)) if len(below) else np.nan, float(above[0]) if len(above) else np.nan),
         merges_in_gap=int(_merges_near(heights, np.array([chosen]))[0]),
         merges_below=len(below),
-        scan=scan_eps(points, heights, chosen, min_samples),
+        scan=scan_eps(points, linkage, chosen, min_samples),
         reason=reason,
     )
 
@@ -92,47 +117,71 @@ def leading_coordinates(points: np.ndarray) -> np.ndarray:
     return kernel_pca(points, TREE_COMPONENTS).coordinates
 
 
-def scan_eps(points: np.ndarray, heights: np.ndarray, eps: float, min_samples: int) -> dict[float, tuple[int, int]]:
-    """Return eps -> (clusters, distinct minima) for eps times 0.1 to 10."""
+def scan_eps(points: np.ndarray, linkage: Linkage, eps: float, min_samples: int) -> dict[float, tuple[int, int]]:
+    """Return eps -> (clusters, distinct minima) for eps times 0.1 to 10, which the linkage must reach."""
     thresholds = [float(f"{eps * factor:.3g}") for factor in SCAN_FACTORS]
-    clusters = [int(raw_dbscan(points, threshold, min_samples).max()) + 1 for threshold in thresholds]
-    distinct = [1 + int(np.sum(heights > threshold)) for threshold in thresholds]
+    cores = core_distances(points, min_samples) if min_samples > SINGLE_LINKAGE_SAMPLES else None
+    labels = [
+        _large_components(linkage, threshold, min_samples)
+        if cores is None
+        else _clusters_of_cores(points, threshold, cores)
+        for threshold in thresholds
+    ]
+    clusters = [int(each.max()) + 1 for each in labels]
+    distinct = [1 + int(np.sum(linkage.heights > threshold)) for threshold in thresholds]
     return dict(zip(thresholds, zip(clusters, distinct, strict=True), strict=True))
 
 
-def merge_heights(points: np.ndarray) -> np.ndarray:
-    """Return the distances at which single linkage joins the points, ascending, shape (n - 1,).
+def core_distances(points: np.ndarray, min_samples: int) -> np.ndarray:
+    """Return each point's distance to the min_samples-th nearest one, itself included, shape (n,); inf without one.
 
-    They are the edges of the minimum spanning tree, found by Prim's algorithm: memory n, time n^2.
+    A point is at the core of a cluster at any eps from there on.
     """
-    n = len(points)
-    heights = np.empty(n - 1)
-    current, remaining = np.asarray(points[0], dtype=float), np.array(points[1:], dtype=float)
-    distances = np.full(n - 1, np.inf)
-    for step in range(n - 1):
-        difference = remaining - current
-        np.minimum(distances, np.einsum("ij,ij->i", difference, difference), out=distances)
-        nearest = int(np.argmin(distances))
-        heights[step], current = distances[nearest], remaining[nearest].copy()
-        remaining[nearest], distances[nearest] = remaining[-1], distances[-1]
-        remaining, distances = remaining[:-1], distances[:-1]
-    return np.sort(np.sqrt(heights))
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points).query(points, k=[min_samples], workers=-1)[0][:, 0]
 
 
 def raw_dbscan(points: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
-    """Return scikit-learn's labels, by a k-d tree.
+    """Return the labels of DBSCAN, clusters numbered by their first member, and -1 for none.
+
+    The partition is that of scikit-learn, except that a point at the border of two clusters goes to the nearest core
+    point. No lists of neighbours are made, so a thousand copies of one minimum take no more memory than others.
 
     Raises:
         ValueError: if there are no points, or eps or min_samples are out of range.
     """
-    from sklearn.cluster import DBSCAN
-
-    if len(points) == 0:
-        raise ValueError("no structures to cluster: the set is empty or none of it is usable")
-    if not eps > 0 or min_samples < 1:
-        raise ValueError(f"eps is {eps} and min_samples {min_samples}, must be above 0 and at least 1")
+    _check(points, eps, min_samples)
     points = leading_coordinates(points)
-    return DBSCAN(eps=eps, min_samples=min_samples, algorithm="kd_tree").fit_predict(points)
+    if min_samples > SINGLE_LINKAGE_SAMPLES:
+        return _clusters_of_cores(points, eps, core_distances(points, min_samples))
+    return _large_components(link(points, eps), eps, min_samples)
+
+
+def _large_components(linkage: Linkage, eps: float, min_samples: int) -> np.ndarray:
+    labels = linkage.components(eps)
+    return _numbered(np.where(np.bincount(labels)[labels] >= min_samples, labels, -1))
+
+
+def _clusters_of_cores(points: np.ndarray, eps: float, cores: np.ndarray) -> np.ndarray:
+    from scipy.spatial import cKDTree
+
+    core = np.flatnonzero(cores <= eps)
+    labels = np.full(len(points), -1)
+    if len(core) == 0:
+        return labels
+    labels[core] = link(points[core], eps).components(eps)
+    others = np.flatnonzero(cores > eps)
+    distance, nearest = cKDTree(points[core]).query(points[others], workers=-1)
+    labels[others] = np.where(distance <= eps, labels[core[nearest]], -1)
+    return _numbered(labels)
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    """Number clusters by their first member and leave -1 as it is."""
+    numbered = np.full(len(labels), -1)
+    numbered[labels >= 0] = by_first_member(labels[labels >= 0])
+    return numbered
 
 
 def _gap(heights: np.ndarray, limits: tuple[float, float]) -> tuple[float, str]:

@@ -75,7 +75,7 @@ def evaluate(
     Raises:
         ValueError: as `fit_surrogate`, and if the test set would be empty or everything.
     """
-    features, targets = np.asarray(features, dtype=float), np.asarray(targets, dtype=float)
+    features, targets = np.asarray(features), np.asarray(targets, dtype=float)
     labels = group_labels(groups, len(targets))
     rng = np.random.default_rng(seed)
     held_out = np.zeros(len(targets), dtype=bool)

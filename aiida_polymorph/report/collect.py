@@ -132,10 +132,9 @@ def _missing(landscape: LandscapeData, fingerprints: Any, phases: StructureSet) 
     if len(missed) == 0:
         return [], np.zeros((0, CANDIDATE_COMPONENTS))
     settings = AnalysisSettings.from_dict(landscape.value("settings"))
-    features = fingerprints.get_array("features").astype(float)
     structures = landscape.usable(landscape.creator.inputs.structures)
-    pressure_map = make_map(structures, features, settings)
-    own = compute_fingerprints(missed, settings.fingerprints)
+    pressure_map = landscape.to_map() or make_map(structures, fingerprints.get_array("features"), settings)
+    own = compute_fingerprints(missed, settings.fingerprints, species=structures.species)
     coordinates = project(pressure_map, missed, own, structures, settings)
     return missed.columns["name"].tolist(), coordinates
 

@@ -10,10 +10,11 @@ from aiida import orm
 
 from aiida_polymorph.calculations.functions.pressures import flatten, pressure_key, unflatten
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
-from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.landscape import LandscapeData, map_arrays
 from aiida_polymorph.data.record import RecordData, plain
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.clusters import Cluster
+from aiida_polymorph.landscape.kernel_map import kernel_pca
 from aiida_polymorph.landscape.pressure_model import PressureModel
 from aiida_polymorph.landscape.surrogate import fit_surrogate
 from aiida_polymorph.landscape.validation import evaluate
@@ -90,3 +91,19 @@ def test_surrogates_predict_the_same_after_storing(method):
     np.testing.assert_array_equal(node.parity("enthalpy")["actual"], scores["random"].actual)
     assert node.value("evaluation")["cluster"]["rmse"] == pytest.approx(scores["cluster"].rmse)
     assert node.value("entropy_evaluation") == {}
+
+
+@pytest.mark.parametrize("power", [1, 4])
+def test_a_landscape_gives_its_map_back(power):
+    rng = np.random.default_rng(0)
+    features = rng.random((30, 12))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    made = kernel_pca(features, 3, power)
+    arrays = {"coordinates": made.coordinates, "variances": made.variances}
+    settings = {"kernel": "average", "kernel_power": power}
+    old = LandscapeData.from_record(arrays, settings=settings)
+    assert old.to_map() is None
+    node = LandscapeData.from_record(arrays | map_arrays(made), settings=settings, total_variance=made.total_variance)
+    found = orm.load_node(node.store().pk).to_map()
+    assert np.allclose(found.project(features[:5]), made.coordinates[:5], atol=1e-6)
+    assert np.allclose(found.explained, made.explained)

@@ -38,19 +38,34 @@ def test_equals_the_matrix_route(power):
 
 def test_blocks_do_not_matter(monkeypatch):
     features = fingerprints()
-    whole = [kernel_pca(features, 5, power).coordinates for power in (1, 3)]
+    whole = kernel_pca(features, 5)
     monkeypatch.setattr("aiida_polymorph.landscape.kernel_map.BLOCK_ELEMENTS", 1000)
-    for power, expected in zip((1, 3), whole, strict=True):
-        assert np.allclose(kernel_pca(features, 5, power).coordinates, expected, atol=1e-12)
+    assert np.allclose(kernel_pca(features, 5).coordinates, whole.coordinates, atol=1e-12)
 
 
-def test_no_n_by_n_matrix_for_powers(monkeypatch):
-    monkeypatch.setattr("aiida_polymorph.landscape.kernel_map.BLOCK_ELEMENTS", 10 * 120)
+def test_landmarks_give_the_map_of_the_whole_kernel(monkeypatch):
+    """Fingerprints of 60 entries with the power 2 span few dimensions: 100 of 120 structures tell them all."""
+    features = fingerprints()
+    whole = kernel_pca(features, 5, 2)
+    monkeypatch.setattr("aiida_polymorph.landscape.kernel_map.WHOLE_KERNEL", 100)
+    monkeypatch.setattr("aiida_polymorph.landscape.kernel_map.LANDMARKS", 100)
+    monkeypatch.setattr("aiida_polymorph.landscape.kernel_map.BLOCK_ELEMENTS", 10 * 100)
     sizes = []
     power = np.power
     monkeypatch.setattr(np, "power", lambda x, p: sizes.append(np.shape(x)) or power(x, p))
-    kernel_pca(fingerprints(), 5, power=2)
-    assert max(rows for rows, _ in sizes) == 10
+    found = kernel_pca(features, 5, 2)
+    assert max(rows * columns for rows, columns in sizes) == 100 * 100
+    assert same_up_to_sign(found.coordinates, whole.coordinates) < 1e-3 * np.abs(whole.coordinates).max()
+    assert np.allclose(found.variances, whole.variances, rtol=1e-3)
+    assert np.isclose(found.total_variance, whole.total_variance, rtol=1e-2)
+    assert np.allclose(found.project(features), found.coordinates, atol=1e-10)
+
+
+def test_single_precision_is_enough_and_saves_memory():
+    features = fingerprints()
+    single = kernel_pca(features.astype(np.float32), 5)
+    assert single.coordinates.dtype == float
+    assert np.allclose(single.coordinates, kernel_pca(features, 5).coordinates, atol=1e-6)
 
 
 @pytest.mark.parametrize("power", [1, 2])

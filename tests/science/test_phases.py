@@ -203,3 +203,15 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="pair of pressures occurs twice"):
         match_phases([one, found(20)], [pair, pair])
     assert match_phases([], []) == []
+
+
+def test_nearest_in_blocks_and_close_together(monkeypatch):
+    """Single precision and a whole bunch of copies: the distance is that of the differences, not of the products."""
+    monkeypatch.setattr("aiida_polymorph.landscape.phases.BLOCK_ELEMENTS", 50)
+    rng = np.random.default_rng(0)
+    candidates = rng.random((40, 30)).astype(np.float32)
+    rows = candidates[:25] + np.float32(1e-3) * rng.random((25, 30)).astype(np.float32)
+    index, distance = nearest(rows, candidates)
+    assert index.tolist() == list(range(25))
+    expected = np.linalg.norm(rows.astype(float) - candidates[:25], axis=1)
+    assert np.allclose(distance, expected, rtol=1e-12)

@@ -138,3 +138,24 @@ def test_bad_input_is_named():
         fit_surrogate(features, targets, groups=labels[:-1])
     with pytest.raises(ValueError, match="noise must be above 0"):
         fit_surrogate(features, targets, noise=np.zeros(len(targets)))
+
+
+def test_of_too_many_phases_a_part_is_trained_on(monkeypatch):
+    features, targets, labels = landscape(phases=120, copies=3)
+    monkeypatch.setattr("aiida_polymorph.landscape.surrogate.MOST_PHASES", 80)
+    surrogate = fit_surrogate(features, targets, groups=labels)
+    assert surrogate.phases.shape == (80, features.shape[1])
+    new, truth, _ = landscape(seed=1)
+    assert np.abs(surrogate.predict(new).mean - truth).mean() < 0.1 * np.std(truth)
+
+
+def test_predictions_in_blocks_and_from_single_precision(monkeypatch):
+    features, targets, labels = landscape()
+    surrogate = fit_surrogate(features.astype(np.float32), targets, groups=labels)
+    whole = surrogate.predict(features)
+    monkeypatch.setattr("aiida_polymorph.landscape.surrogate.BLOCK", 7)
+    parts = surrogate.predict(features)
+    assert parts.mean == pytest.approx(whole.mean, abs=1e-10)
+    assert parts.error == pytest.approx(whole.error, abs=1e-10)
+    assert np.array_equal(parts.extrapolation, whole.extrapolation)
+    assert surrogate.predict(np.zeros((0, features.shape[1]))).mean.shape == (0,)

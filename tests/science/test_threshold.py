@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from scipy.cluster.hierarchy import linkage
+from sklearn.cluster import DBSCAN
 
-from aiida_polymorph.landscape.threshold import FALLBACK_EPS, choose_eps, leading_coordinates, merge_heights, raw_dbscan
+from aiida_polymorph.landscape.threshold import FALLBACK_EPS, choose_eps, leading_coordinates, raw_dbscan
 
 
 def copies_of_minima(minima: int = 60, noise: float = 2e-5, seed: int = 0) -> np.ndarray:
@@ -11,11 +11,6 @@ def copies_of_minima(minima: int = 60, noise: float = 2e-5, seed: int = 0) -> np
     centres = 0.02 * rng.standard_normal((minima, 6))
     times = rng.permutation(np.concatenate([np.ones(minima // 2, int), rng.integers(2, 30, minima - minima // 2)]))
     return np.repeat(centres, times, axis=0) + noise * rng.standard_normal((times.sum(), 6))
-
-
-def test_merge_heights_are_those_of_single_linkage():
-    points = copies_of_minima()
-    assert np.allclose(merge_heights(points), linkage(points, "single")[:, 2], atol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [1e-9, 3e-6, 2e-5, 1e-4])
@@ -93,3 +88,38 @@ def test_empty_sets_and_bad_thresholds_are_refused():
         choose_eps(np.ones((3, 6)), eps=0)
     with pytest.raises(ValueError, match="min_samples 0"):
         raw_dbscan(np.ones((3, 6)), 1e-3, 0)
+
+
+def test_many_points_give_the_same_choice_as_few(monkeypatch):
+    """Beyond `FEW_POINTS` joins are followed up to a limit only."""
+    points = copies_of_minima(200, seed=3)
+    for eps in (None, 1e-4, 0.02):
+        monkeypatch.setattr("aiida_polymorph.landscape.threshold.FEW_POINTS", 10**6)
+        expected = choose_eps(points, eps=eps)
+        monkeypatch.setattr("aiida_polymorph.landscape.threshold.FEW_POINTS", 0)
+        assert choose_eps(points, eps=eps) == expected
+
+
+def test_a_merge_far_above_eps_is_found_beyond_the_limit(monkeypatch):
+    monkeypatch.setattr("aiida_polymorph.landscape.threshold.FEW_POINTS", 0)
+    points = np.repeat(np.eye(2), 5, axis=0) * 3
+    choice = choose_eps(points)
+    assert np.isclose(choice.gap[1], 3 * np.sqrt(2))
+    assert choice.scan[choice.eps] == (2, 2)
+
+
+@pytest.mark.parametrize("min_samples", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("eps", [1e-5, 6e-5, 2e-4, 0.03])
+def test_dbscan_is_that_of_scikit_learn(min_samples, eps):
+    points = copies_of_minima(80, seed=4)
+    model = DBSCAN(eps=eps, min_samples=min_samples).fit(points)
+    found, expected = raw_dbscan(points, eps, min_samples), model.labels_
+    assert np.array_equal(found >= 0, expected >= 0)
+    compared = np.flatnonzero(found >= 0) if min_samples <= 3 else model.core_sample_indices_
+    found, expected = found[compared], expected[compared]
+    assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
+
+
+def test_a_point_at_the_border_of_two_clusters_goes_to_the_nearer_core_point():
+    points = np.array([-0.5, -0.5, -0.5, 0.0, 2.0, 2.5, 2.5, 2.5, 1.1, 9.0])[:, None]
+    assert raw_dbscan(points, 1.2, 4).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1, -1]

@@ -9,12 +9,12 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.landscape import LandscapeData, map_arrays
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
-SCIENCE_VERSION = 1
+SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
 
@@ -31,8 +31,8 @@ def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> Re
     members = structures.to_set()
     rows = np.flatnonzero(fingerprints.usable(members))
     chosen = AnalysisSettings.from_dict(settings.get_dict()).fingerprints
-    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes=processes())
-    return RecordData.from_record({"features": features.astype(np.float32), "rows": rows}, settings=chosen.to_dict())
+    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes(), dtype=np.float32)
+    return RecordData.from_record({"features": features, "rows": rows}, settings=chosen.to_dict())
 
 
 @calcfunction
@@ -44,7 +44,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     rows = fingerprints.get_array("rows")
     usable = structures.to_set().select(rows)
-    features = fingerprints.get_array("features").astype(float)
+    features = fingerprints.get_array("features")
     pressure_map = make_map(usable, features, chosen)
     points = pressure_map.coordinates
     choice = threshold.choose_eps(points, chosen.min_samples, eps=chosen.eps)
@@ -57,6 +57,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         "distinct": distinct,
         "coordinates": pressure_map.coordinates,
         "variances": pressure_map.variances,
+        **map_arrays(pressure_map),
     }
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
@@ -65,6 +66,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         pressure_gpa=structures.value("pressure_gpa"),
         composition=structures.value("composition"),
         structures=len(rows),
+        total_variance=pressure_map.total_variance,
         eps={**asdict(choice), "scan": scan},
         minima=asdict(clusters.count_minima(distinct, chosen.min_samples)),
         clusters=[asdict(cluster) for cluster in table],

@@ -83,7 +83,7 @@ def _pressure_result(entry: dict[str, Any], relaxed: StructureSet, settings: Ana
     landscape: LandscapeData = entry["landscape"]
     fingerprints: RecordData = entry["fingerprints"]
     structures = landscape.usable(entry["structures"])
-    features = fingerprints.get_array("features").astype(float)
+    features = fingerprints.get_array("features")
     here = relaxed.column("converged", False).astype(bool) & (relaxed.column("pressure_gpa") == landscape.pressure_gpa)
     candidates = relaxed.select(here)
     candidate_features = np.zeros((0, features.shape[1]))

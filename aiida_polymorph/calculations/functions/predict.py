@@ -18,7 +18,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
-SCIENCE_VERSION = 1
+SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
 
@@ -36,7 +36,7 @@ def train_surrogate(
 
     model = train_pressure_model(
         structures=landscape.usable(structures),
-        features=fingerprints.get_array("features").astype(float),
+        features=fingerprints.get_array("features"),
         distinct=landscape.get_array("distinct"),
         phases=phases.to_set(),
         entropies=basin_entropy.by_name(),
