@@ -11,6 +11,7 @@ from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
@@ -38,11 +39,7 @@ def count_processes(computer: orm.Computer, resources: Mapping[str, Any]) -> int
 
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with parameters of the relaxation, None if nothing."""
-    try:
-        RelaxParameters.from_dict(parameters.get_dict() if parameters else None)
-    except ValueError as error:
-        return str(error)
-    return None
+    return problem_of(RelaxParameters.from_dict, parameters.get_dict() if parameters else None)
 
 
 def validate_pressure(pressure_gpa: orm.Float | None, _: Any = None) -> str | None:
@@ -69,11 +66,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     structures = inputs["structures"].to_set()
     if inputs.get("pressure_gpa") is None and "pressure_gpa" not in structures.columns:
         return "pressure_gpa is missing, and the structures have no column pressure_gpa that could stand in for it"
-    try:
-        inputs["potential"].to_potential().check_species(structures.species)
-    except ValueError as error:
-        return str(error)
-    return None
+    return problem_of(inputs["potential"].to_potential().check_species, structures.species)
 
 
 class RelaxSetCalculation(CalcJob):

@@ -13,6 +13,8 @@ from aiida_polymorph.cli.output import Column, counts_text, duration, print_json
 if TYPE_CHECKING:
     from aiida import orm
 
+SEARCH = "SearchWorkChain"
+"""The label of searches; its class is not imported here, which would take longer than all the rest."""
 COLUMNS: list[Column] = [
     ("process", "process", "d"),
     ("set", "node", "d"),
@@ -73,10 +75,8 @@ def newest_searches(last: int) -> list[orm.WorkChainNode]:
     """Return the searches under way and the newest others, `last` of them at least, oldest first."""
     from aiida import orm
 
-    from aiida_polymorph.workflows.search import SearchWorkChain
-
-    query = orm.QueryBuilder().append(SearchWorkChain, tag="search").order_by({"search": {"id": "desc"}})
-    found = query.all(flat=True)
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"attributes.process_label": SEARCH}, tag="search")
+    found = query.order_by({"search": {"id": "desc"}}).all(flat=True)
     return sorted((n for i, n in enumerate(found) if i < last or not n.is_terminated), key=lambda node: node.pk)
 
 
@@ -94,8 +94,8 @@ def find_search(identifier: str) -> orm.WorkChainNode:
     node = load(identifier)
     if isinstance(node, orm.Data):
         callers = node.base.links.get_incoming(link_type=LinkType.RETURN).all_nodes()
-        node = next((caller for caller in callers if caller.process_label == "SearchWorkChain"), node)
-    if not isinstance(node, orm.WorkChainNode) or node.process_label != "SearchWorkChain":
+        node = next((caller for caller in callers if caller.process_label == SEARCH), node)
+    if not isinstance(node, orm.WorkChainNode) or node.process_label != SEARCH:
         raise ValueError(f"node {identifier} is neither a search nor a set that a search made")
     return node
 

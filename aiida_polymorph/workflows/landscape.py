@@ -14,6 +14,7 @@ from aiida_polymorph.calculations.functions.phases import assemble_phases, propo
 from aiida_polymorph.calculations.functions.predict import predict_chemical_potentials, train_surrogate
 from aiida_polymorph.calculations.functions.pressures import flatten, pressure_key
 from aiida_polymorph.calculations.functions.structures import pool_structures
+from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.landscape import LandscapeData
@@ -30,11 +31,7 @@ LEAST_STRUCTURES = 2
 
 def validate_settings(settings: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with the settings, None if nothing."""
-    try:
-        AnalysisSettings.from_dict(settings.get_dict() if settings else {})
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return None
+    return problem_of(AnalysisSettings.from_dict, settings.get_dict() if settings else {})
 
 
 def validate_structures(sets: Mapping[str, StructureSetData] | None, _: Any = None) -> str | None:

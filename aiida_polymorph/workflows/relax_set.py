@@ -26,6 +26,7 @@ from aiida_polymorph.calculations.functions.structures import (
     summarise_relaxation,
 )
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
+from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import missing
@@ -52,11 +53,8 @@ def validate_options(options: orm.Dict | None, code: orm.AbstractCode | None) ->
         return None
     scheduler, resources = code.computer.get_scheduler(), dict(given["resources"])
     scheduler.preprocess_resources(resources, code.computer.get_default_mpiprocs_per_machine())
-    try:
-        scheduler.validate_resources(**resources)
-    except (TypeError, ValueError) as error:
-        return f"options: resources {given['resources']}: {error}"
-    return None
+    problem = problem_of(scheduler.validate_resources, **resources)
+    return f"options: resources {given['resources']}: {problem}" if problem else None
 
 
 def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | None:

@@ -18,6 +18,7 @@ from aiida_polymorph.calculations.functions.structures import (
     summarise_search,
 )
 from aiida_polymorph.calculations.relax_set import ONE_PROCESS, count_processes
+from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import merge
@@ -38,12 +39,7 @@ RELAXATION = ("clean_workdir", "code", "handler_overrides", "max_iterations", "o
 
 def validate_recipe(recipe: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with a recipe, None if nothing."""
-    try:
-        if recipe is not None:
-            Recipe.from_dict(recipe.get_dict())
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return None
+    return None if recipe is None else problem_of(Recipe.from_dict, recipe.get_dict())
 
 
 def validate_count(count: orm.Int | None, port: Any) -> str | None:
@@ -57,12 +53,12 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     """Return what doesn't fit together in the inputs, None if everything does."""
     if "recipe" not in inputs or "potential" not in inputs:
         return None
-    try:
-        recipe = Recipe.from_dict(inputs["recipe"].get_dict())
-        inputs["potential"].to_potential().check_species(recipe.counts)
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return validate_options(inputs.get("options"), inputs.get("code"))
+    problem = problem_of(_check_species, inputs["recipe"], inputs["potential"])
+    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+
+
+def _check_species(recipe: orm.Dict, potential: PotentialData) -> None:
+    potential.to_potential().check_species(Recipe.from_dict(recipe.get_dict()).counts)
 
 
 def default_jobs(computer: orm.Computer) -> int:

@@ -34,21 +34,13 @@ from ase import Atoms
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.driver.streaming import to_line
-from aiida_polymorph.potential import Potential, load_potential
+from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
-
-LENNARD_JONES = {
-    "name": "lennard-jones",
-    "engine": "ase",
-    "species": ["Ar"],
-    "calculator": "ase.calculators.lj.LennardJones",
-    "arguments": {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0},
-}
 
 FLAKY_PYTHON = """#!{python}
 import os, signal, subprocess, sys, time
@@ -75,12 +67,6 @@ def needs_lammps():
 
 
 @pytest.fixture
-def relax_code(aiida_code_installed):  # noqa: F811
-    """This Python as the code of relaxations."""
-    return aiida_code_installed(label="relax", filepath_executable=sys.executable)
-
-
-@pytest.fixture
 def flaky_code(aiida_code_installed, tmp_path):  # noqa: F811
     """Return a factory of codes that run the driver and meanwhile do something to it, again and again."""
 
@@ -97,12 +83,6 @@ def flaky_code(aiida_code_installed, tmp_path):  # noqa: F811
 def matsui_akaogi() -> PotentialData:
     """The potential of TiO2, for LAMMPS."""
     return PotentialData.from_potential(load_potential("matsui-akaogi"))
-
-
-@pytest.fixture
-def lennard_jones() -> PotentialData:
-    """A potential of argon, for ASE: quick to start."""
-    return PotentialData.from_potential(Potential.from_dict(LENNARD_JONES))
 
 
 @pytest.fixture

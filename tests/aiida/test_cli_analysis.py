@@ -8,31 +8,11 @@ import numpy as np
 import pytest
 from ase.build import bulk, make_supercell
 from click.testing import CliRunner
+from fields import PHASE_FIELDS, THERMAL_FIELDS
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.formats import write_structures
 from aiida_polymorph.structures import StructureSet
-
-PHASE_FIELDS = {
-    "name",
-    "known",
-    "space_group",
-    "pressure_gpa",
-    "enthalpy_ev_per_formula_unit",
-    "volume_a3_per_formula_unit",
-    "primitive_formula_units",
-    "found",
-    "basin_entropy_kb",
-    "basin_entropy_error_kb",
-    "saddle",
-}
-THERMAL_FIELDS = {
-    "chemical_potential_ev",
-    "chemical_potential_error_ev",
-    "above_hull_ev",
-    "probability_stable",
-    "method",
-}
 
 
 def run(*args: object) -> str:

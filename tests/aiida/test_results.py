@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.tools.archive import create_archive
+from fields import PHASE_FIELDS, THERMAL_FIELDS
 
 from aiida_polymorph.report.collect import explain, report_data
 from aiida_polymorph.report.explain import explain_text
@@ -23,26 +24,6 @@ from aiida_polymorph.report.results import (
 )
 from aiida_polymorph.units import KB
 
-PHASE_FIELDS = {
-    "name",
-    "known",
-    "space_group",
-    "pressure_gpa",
-    "enthalpy_ev_per_formula_unit",
-    "volume_a3_per_formula_unit",
-    "primitive_formula_units",
-    "found",
-    "basin_entropy_kb",
-    "basin_entropy_error_kb",
-    "saddle",
-}
-THERMAL_FIELDS = {
-    "chemical_potential_ev",
-    "chemical_potential_error_ev",
-    "above_hull_ev",
-    "probability_stable",
-    "method",
-}
 SUMMARY_FIELDS = {"node", "structures", "phases", "found_once", "eps", "surrogate", "basin_entropy"}
 
 

@@ -31,12 +31,23 @@ def builder(relax_code, lennard_jones):
     )
 
 
-@pytest.mark.parametrize(("number", "jobs"), [(1, 1), (7, 2), (500, 2), (5000, 3), (10, 64), (LARGEST_BATCH * 4, 4)])
-def test_plan_covers_each_index_once_in_batches_of_like_size(number, jobs):
-    batches = plan(number, jobs)
+@pytest.mark.parametrize(
+    ("number", "jobs", "processes"),
+    [
+        (1, 1, 1),
+        (7, 2, 1),
+        (500, 2, 1),
+        (5000, 3, 1),
+        (10, 64, 1),
+        (LARGEST_BATCH * 4, 4, 1),
+        (4000, 2, 3),
+    ],
+)
+def test_plan_covers_each_index_once_in_batches_of_like_size(number, jobs, processes):
+    batches = plan(number, jobs, processes=processes)
     assert [i for first, count in batches for i in range(first, first + count)] == list(range(number))
     sizes = [count for _, count in batches]
-    assert max(sizes) <= LARGEST_BATCH
+    assert max(sizes) <= LARGEST_BATCH * processes
     assert len(batches) % jobs == 0 or number < 2 * jobs * max(sizes)
 
 
@@ -168,6 +179,24 @@ def test_batches_of_different_minimisers_are_merged_when_told(builder, make_proc
     work.inspect_batches()
     assert work.merge_batches() is None
     assert work.ctx.structures.value("metadata")["minimiser"] == "several"
+
+
+def test_next_batch_is_made_ahead_and_a_job_that_ended_makes_room(process):
+    ended, under_way = batch_of(process, [0, 1, 2, 3]), orm.WorkChainNode().store()
+    under_way.set_process_state("running")
+    with process._process_scope():
+        process.ctx.started, process.ctx.running = 1, [under_way, ended]
+        process.generate_ahead()
+        ahead = process.ctx.start
+        assert process.a_job_is_free()
+        process.generate_batch()
+    assert process.ctx.start.pk == ahead.pk
+    assert ahead.to_set().column("index").tolist() == [4, 5]
+    process.ctx.running = [under_way, under_way]
+    assert not process.a_job_is_free()
+    process.ctx.started, process.ctx.running = 2, [under_way]
+    assert not process.a_job_is_free()
+    assert process.is_unfinished()
 
 
 def test_structures_are_generated_once_when_the_step_is_repeated(process):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from aiida.tools.pytest_fixtures import (  # noqa: F401
     aiida_code,
@@ -29,9 +27,3 @@ def aiida_profile(aiida_config, aiida_profile_factory):  # noqa: F811
         profile.set_option("daemon.timeout", 20)
         aiida_config.store()
         yield profile
-
-
-@pytest.fixture
-def relax_code(aiida_code_installed):  # noqa: F811
-    """This Python as the code of relaxations."""
-    return aiida_code_installed(label="relax", filepath_executable=sys.executable)

@@ -11,8 +11,6 @@ import pytest
 from aiida import orm
 from aiida.engine import submit
 
-from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.potential import Potential
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.search import SearchWorkChain
 
@@ -24,13 +22,6 @@ pytestmark = [
     ),
 ]
 
-LENNARD_JONES = {
-    "name": "lennard-jones",
-    "engine": "ase",
-    "species": ["Ar"],
-    "calculator": "ase.calculators.lj.LennardJones",
-    "arguments": {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0},
-}
 PATIENCE = 200
 
 
@@ -62,11 +53,11 @@ def start_again(client) -> None:
     client.restart_daemon(wait=True)
 
 
-def test_search_survives(started_daemon_client, relax_code):
+def test_search_survives(started_daemon_client, relax_code, lennard_jones):
     recipe = Recipe.propose("Ar", formula_units=[2, 3], volume_per_formula_unit=45.0)
     builder = SearchWorkChain.get_builder_from_protocol(
         relax_code,
-        PotentialData.from_potential(Potential.from_dict(LENNARD_JONES)),
+        lennard_jones,
         recipe,
         1.0,
         12,
