@@ -62,6 +62,13 @@ class AnalysisData:
         """Searched pressures, rising, GPa."""
         return [row["pressure_gpa"] for row in self.minima]
 
+    def phase_of(self, reference: str, pressure_gpa: float) -> str:
+        """Return the name of the phase that a reference is at a pressure: two files may hold one phase."""
+        for fate in self.fates:
+            if (fate["name"], fate["pressure_gpa"], fate["fate"]) == (reference, pressure_gpa, "missed"):
+                return fate["same_as"] or reference
+        return reference
+
 
 def read_analysis(analysis: orm.WorkChainNode) -> AnalysisData:
     """Read an analysis.
@@ -90,9 +97,7 @@ def read_analysis(analysis: orm.WorkChainNode) -> AnalysisData:
         minima=[minima_row(landscape) for landscape in landscapes],
         evaluations={pressure: node.value("evaluation") or {} for pressure, node in surrogates.items()},
         missed=missed_rows(phases, features, surrogates),
-        entropies={
-            node.value("pressure_gpa"): read_entropies(node) for node in by_pressure(outputs.basin_entropies).values()
-        },
+        entropies={each.facts["pressure_gpa"]: each for each in read_entropies(outputs.basin_entropies)},
         potentials=outputs.chemical_potentials.to_potentials(),
     )
 

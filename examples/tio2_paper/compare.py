@@ -107,7 +107,7 @@ def missed_figure(data: AnalysisData) -> Figure | None:
     rows = drawings.missed_points(data)
     if not rows:
         return None
-    figure, (ax,) = new_figure(4.8, 4.4)
+    figure, (ax,) = new_figure(6.0, 3.8)
     drawings.missed(rows, ax)
     return figure
 
@@ -118,10 +118,11 @@ def potential_figure(data: AnalysisData, published: dict[str, Table]) -> Figure 
         return None
     left_curves = drawings.table_curves(published["gibbs_700"], data.pressures[0], data.pressures[-1])
     names = drawings.lowest_curves(left_curves)
-    figure, axes = new_figure(9.6, 4.6, columns=2)
-    figure.subplots_adjust(wspace=0.5)
+    figure, axes = new_figure(10.4, 4.6, columns=2)
+    figure.subplots_adjust(wspace=0.42)
+    axes[0].set_ylabel(f"chemical potential relative to {drawings.RELATIVE_TO}, {drawings.UNIT}")
     drawings.potentials(left_curves, names, axes[0], "free-energy calculations (table), 700 K")
-    drawings.potentials(drawings.own_curves(data, names), names, axes[1], "h - T s_b from the search, 700 K")
+    drawings.potentials(drawings.own_curves(data, names), names, axes[1], "$h - T s_b$ from the search, 700 K")
     return figure
 
 

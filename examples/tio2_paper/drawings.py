@@ -39,30 +39,31 @@ def entropies(rows: list[Row], values: np.ndarray, ax: Axes, label: str) -> obje
     for marker, pressure in zip(MARKERS, dict.fromkeys(row["pressure_gpa"] for row in rows), strict=False):
         here = np.array([row["pressure_gpa"] == pressure for row in rows])
         style = {"cmap": "viridis", "vmin": 0.0, "vmax": float(above.max()), "edgecolors": "black", "linewidths": 0.4}
-        markers = ax.scatter(
-            true[here], values[here], c=above[here], s=34, marker=marker, label=f"{pressure:g} GPa", zorder=3, **style
-        )
+        markers = ax.scatter(true[here], values[here], c=above[here], s=34, marker=marker, zorder=3, **style)
+        ax.scatter([], [], s=34, marker=marker, c="0.8", edgecolors="black", linewidths=0.4, label=f"{pressure:g} GPa")
     ax.set(xlabel="thermodynamic entropy S, $k_B$ per TiO₂", ylabel=f"{label}, $k_B$ per TiO₂")
     return markers
 
 
 def missed(rows: list[Row], ax: Axes) -> Axes:
-    """Draw the surrogate's enthalpy of missed minima against the relaxed one, relative to the lowest found."""
+    """Draw by how much the surrogate misses the relaxed enthalpies of minima that it has not seen, with its errors.
+
+    Hollow markers are those that it flags as extrapolation.
+    """
     for colour, marker, pressure in zip(COLOURS, MARKERS, dict.fromkeys(r["pressure_gpa"] for r in rows), strict=False):
-        here = [row for row in rows if row["pressure_gpa"] == pressure]
-        x, y, error = (np.array([row[key] for row in here]) for key in ("relaxed", "predicted", "error"))
-        ax.errorbar(x, y, error, fmt=marker, ms=3.5, color=colour, ecolor=colour, elinewidth=0.5, alpha=0.65, lw=0)
-        ax.plot([], [], marker, color=colour, label=f"{pressure:g} GPa")
-    values = np.array([[row["relaxed"], row["predicted"]] for row in rows])
-    low, high = (values.min(), values.max()) if len(rows) else (0.0, 1.0)
-    ax.plot([low, high], [low, high], color="0.6", lw=0.8, zorder=1)
-    ax.set(xlabel=f"relaxed enthalpy above the lowest, {UNIT}", ylabel=f"predicted enthalpy above the lowest, {UNIT}")
-    ax.legend(loc="upper left", frameon=False)
+        for flagged, face in ((False, colour), (True, "white")):
+            here = [row for row in rows if (row["pressure_gpa"], row["extrapolation"]) == (pressure, flagged)]
+            x, y, error = (np.array([row[key] for row in here]) for key in ("relaxed", "residual", "error"))
+            style = {"ms": 4.0, "color": colour, "markerfacecolor": face, "elinewidth": 0.6, "alpha": 0.75}
+            ax.errorbar(x, y, error, fmt=marker, label=None if flagged else f"{pressure:g} GPa", **style)
+    ax.axhline(0.0, color="0.6", lw=0.8, zorder=1)
+    ax.set(xlabel=f"relaxed enthalpy above the lowest, {UNIT}", ylabel=f"predicted - relaxed enthalpy, {UNIT}")
+    ax.legend(fontsize=7.5, frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax
 
 
 def missed_points(data: AnalysisData) -> list[Row]:
-    """Return the rows that `missed` draws: minima not flagged as extrapolation, kcal/mol above the lowest found."""
+    """Return the rows that `missed` draws, kcal/mol, enthalpies above the lowest one found."""
     ground = {
         pressure: min(
             row["enthalpy_ev_per_formula_unit"]
@@ -75,11 +76,11 @@ def missed_points(data: AnalysisData) -> list[Row]:
         {
             "pressure_gpa": row["pressure_gpa"],
             "relaxed": kcal(row["relaxed_ev"] - ground[row["pressure_gpa"]]),
-            "predicted": kcal(row["predicted_ev"] - ground[row["pressure_gpa"]]),
+            "residual": kcal(row["predicted_ev"] - row["relaxed_ev"]),
             "error": kcal(row["error_ev"]),
+            "extrapolation": row["extrapolation"],
         }
         for row in data.missed
-        if not row["extrapolation"]
     ]
 
 
@@ -132,7 +133,7 @@ def potentials(curves: dict[str, tuple[np.ndarray, np.ndarray]], names: list[str
             labels.append(name.removeprefix("newphase-"))
             colours.append(colour)
     _name_curves(ax, np.array(ends).reshape(-1, 2), labels, colours)
-    ax.set(xlabel="pressure, GPa", ylabel=f"chemical potential relative to {RELATIVE_TO}, {UNIT}")
+    ax.set(xlabel="pressure, GPa")
     ax.set_title(title, fontsize=9, loc="left")
     return ax
 

@@ -54,15 +54,16 @@ def entropy_fits(data: AnalysisData) -> Result:
 def entropy_sample(data: AnalysisData, entries: Iterable[Entry]) -> tuple[Sample, list[Entry]]:
     """Return the phases that have a basin entropy at a pressure and an entropy in the tables, and their entries."""
     enthalpies = {(row["name"], row["pressure_gpa"]): row["enthalpy_ev_per_formula_unit"] for row in data.phases}
-    chosen, places = [], []
+    chosen, places, phases = [], [], []
     for each in entries:
-        entropies = data.entropies.get(each.pressure_gpa)
-        if entropies is None or each.name not in entropies.names or not np.isfinite(each.entropy):
+        entropies, phase = data.entropies.get(each.pressure_gpa), data.phase_of(each.name, each.pressure_gpa)
+        if entropies is None or phase not in entropies.names or not np.isfinite(each.entropy):
             continue
-        place = entropies.names.index(each.name)
+        place = entropies.names.index(phase)
         if np.isfinite(entropies.values[place]):
             chosen.append(each)
             places.append(place)
+            phases.append(phase)
     n = len(chosen)
     groups = np.array([each.pressure_gpa for each in chosen])
     covariance = np.zeros((n, n))
@@ -76,7 +77,7 @@ def entropy_sample(data: AnalysisData, entries: Iterable[Entry]) -> tuple[Sample
             [data.entropies[each.pressure_gpa].values[place] for each, place in zip(chosen, places, strict=True)]
         ),
         covariance=covariance,
-        enthalpy=np.array([enthalpies[each.name, each.pressure_gpa] for each in chosen]),
+        enthalpy=np.array([enthalpies[phase, p] for phase, p in zip(phases, groups, strict=True)]),
         true=np.array([each.entropy for each in chosen]),
     )
     return sample, chosen
@@ -199,9 +200,10 @@ def potential_points(data: AnalysisData, entries: list[Entry], pressure: float |
     methods = ("basin",) if kind == "found" else ("basin", "surrogate")
     points = []
     for each in entries:
-        if each.fault or each.name not in data.potentials.names or pressure not in (None, each.pressure_gpa):
+        phase = data.phase_of(each.name, each.pressure_gpa)
+        if each.fault or phase not in data.potentials.names or pressure not in (None, each.pressure_gpa):
             continue
-        place = data.potentials.names.index(each.name)
+        place = data.potentials.names.index(phase)
         column = int(np.flatnonzero(data.potentials.pressures == each.pressure_gpa)[0])
         enthalpy, entropy = data.potentials.enthalpy[place, column], data.potentials.entropy[place, column]
         if data.potentials.method[place, column] in methods and np.isfinite(enthalpy + entropy):
