@@ -16,8 +16,17 @@ export AIIDA_PATH=$folder OMP_NUM_THREADS=1
 [ -x "$here/../../.venv/bin/aiida-polymorph" ] && PATH=$here/../../.venv/bin:$PATH
 
 say() { echo "$(date +%H:%M:%S) $*" | tee -a "$folder/run.log" >&2; }
-start_daemon() { verdi process repair >> "$folder/run.log" 2>&1 || true; verdi daemon start >> "$folder/run.log" 2>&1; say "daemon started"; }
-stop_daemon() { verdi daemon stop >> "$folder/run.log" 2>&1; say "daemon stopped"; }
+log() { "$@" >> "$folder/run.log" 2>&1; }
+start_daemon() {
+    # A busy machine may be too slow for the daemon's own patience: try again.
+    for _ in 1 2 3; do
+        log verdi process repair || true
+        log verdi daemon start && say "daemon started" && return
+        sleep 10
+    done
+    say "the daemon does not start, see run.log"
+}
+stop_daemon() { log verdi daemon stop || true; say "daemon stopped"; }
 interrupt() { sleep "$1"; stop_daemon; sleep "${PAUSE:-30}"; start_daemon; }
 
 aiida-polymorph setup > "$folder/setup.log" 2>&1
