@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, add_profile, pressure
 from aiida_polymorph.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from aiida_polymorph.structures import StructureSet
 
 FORMATS = ("extxyz", "res", "cif")
 
@@ -50,17 +54,20 @@ def import_command(files: tuple[str, ...], pressure_gpa: float | None, label: st
 @click.option("--converged", is_flag=True, help="Leave out structures whose relaxation failed.")
 @add_profile
 def export_command(node: str, file_format: str, output: str | None, converged: bool) -> None:
-    """Export a set of structures, or that of a finished search; `import` reads it back.
+    """Export a set of structures, that of a finished search, or the phases of an analysis; `import` reads it back.
+
+    The phases come with their names, counts by formula units and basin entropies in the comment lines of extended
+    XYZ, one structure for each phase and pressure. A file name that ends in .gz makes it gzipped.
 
     \b
     Examples:
       aiida-polymorph export 123 --format extxyz -o tio2-20gpa.extxyz
       aiida-polymorph export 123 --format res > tio2-20gpa.res
+      aiida-polymorph export 211 -o phases.extxyz.gz
     """
-    from aiida_polymorph.cli.nodes import structure_set
     from aiida_polymorph.formats import write_structures
 
-    structures = structure_set(node).to_set()
+    structures = structures_to_export(node)
     if converged:
         structures = structures.select(structures.column("converged", True).astype(bool))
     if output:
@@ -72,3 +79,18 @@ def export_command(node: str, file_format: str, output: str | None, converged: b
         write_structures(structures, path, file_format)
         with path.open() as text:
             shutil.copyfileobj(text, click.get_text_stream("stdout"))
+
+
+def structures_to_export(identifier: str) -> StructureSet:
+    """Return a set by its identifier or that of the process that made it; of an analysis its phases.
+
+    Raises:
+        ValueError: if there is no such set (yet).
+    """
+    from aiida_polymorph.cli.analyse import find_analysis
+    from aiida_polymorph.cli.nodes import load, structure_set
+    from aiida_polymorph.report.results import PROCESS_LABEL, phase_set
+
+    if getattr(load(identifier), "process_label", None) == PROCESS_LABEL:
+        return phase_set(find_analysis(identifier))
+    return structure_set(identifier).to_set()

@@ -120,6 +120,7 @@ class Starter:
         self._here: list[Process] = []
         self._runner: Runner | None = None
         self._ready = True
+        self._daemon_pid: int | None = None
 
     def is_ready(self) -> bool:
         """Return whether processes can be started now, and say so when the daemon has stopped or is back."""
@@ -151,7 +152,19 @@ class Starter:
     def _submit(self, builder: ProcessBuilder) -> orm.ProcessNode:
         from aiida.engine import submit
 
+        self._connect()
         return submit(builder)
+
+    def _connect(self) -> None:
+        """Connect anew if another daemon runs than at the last submission: its broker listens elsewhere."""
+        from aiida.engine.daemon.client import get_daemon_client
+        from aiida.manage import get_manager
+
+        pid = get_daemon_client().get_daemon_pid()
+        if self._daemon_pid not in (None, pid):
+            get_manager().reset_runner()
+            get_manager().reset_broker()
+        self._daemon_pid = pid
 
     def _start_here(self, builder: ProcessBuilder) -> orm.ProcessNode:
         from aiida.manage import get_manager

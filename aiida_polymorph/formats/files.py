@@ -28,8 +28,18 @@ COLUMNS: dict[str, Any] = {
     "reason": "",
     "force_calls": -1,
     "cpu_seconds": np.nan,
+    "phase": "",
+    "known": False,
+    "space_group": "",
+    "state": "",
+    "saddle": "",
+    "primitive_formula_units": 0,
+    "found": "",
+    "basin_entropy_kb": np.nan,
+    "basin_entropy_error_kb": np.nan,
 }
-"""Columns that extended XYZ carries beside name, enthalpy and pressure, with the value of a structure without one."""
+"""Columns that extended XYZ carries beside name, enthalpy and pressure, with the value of a structure without one;
+from `phase` on those of a table of phases."""
 
 NAME = re.compile(r'(?:^|\s)name=("(?:[^"\\]|\\.)*"|\S+)')
 
@@ -216,7 +226,8 @@ def _names(structures: StructureSet) -> list[str]:
 
 def _format_extxyz(structures: StructureSet) -> str:
     """Return extended XYZ; ASE's writer would round the positions to 1e-8 angstrom."""
-    names = [key for key in ("name", "enthalpy", "pressure_gpa", *COLUMNS) if key in structures.columns]
+    wanted = ("name", "enthalpy", "pressure_gpa", *COLUMNS)
+    names = [key for key in wanted if key in structures.columns and structures.columns[key].ndim == 1]
     lines = []
     for i, atoms in enumerate(structures):
         lattice = " ".join(repr(float(value)) for value in np.asarray(atoms.cell).ravel())

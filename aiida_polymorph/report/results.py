@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,40 @@ def _thermal(evaluation: Any, condition: Any, errors: np.ndarray, i: int | None,
             "reason": str(evaluation.reason[i]),
         }
     )
+
+
+def phase_set(analysis: orm.WorkChainNode) -> StructureSet:
+    """Return one structure for each phase and pressure, with what `phases` says of it in columns that files carry.
+
+    Returns:
+        The structures by pressure and enthalpy, with the columns `name` (`PHASE@PGPa`), `phase`, `known`, `state`
+        (`found` or `missed`), `saddle` (`yes`, `no` or, where nobody looked, ""), `space_group`,
+        `primitive_formula_units`, `found` (times by formula units in the cell, as text: `2:14 4:7`),
+        `basin_entropy_kb` and its error (nan where undetermined), `pressure_gpa` and `enthalpy`.
+    """
+    phases = analysis.outputs.phases.to_set()
+    rows = phase_rows(analysis)
+    place = {key: i for i, key in enumerate(zip(phases.column("name", ""), phases.column("pressure_gpa"), strict=True))}
+    ordered = phases.select([place[row["name"], row["pressure_gpa"]] for row in rows])
+    columns = {
+        "name": [f"{row['name']}@{row['pressure_gpa']:g}GPa" for row in rows],
+        "phase": [row["name"] for row in rows],
+        "known": [row["known"] for row in rows],
+        "state": [row["state"] for row in rows],
+        "saddle": [{True: "yes", False: "no"}.get(row["saddle"], "") for row in rows],
+        "space_group": [row["space_group"] or "" for row in rows],
+        "primitive_formula_units": [row["primitive_formula_units"] or 0 for row in rows],
+        "found": [" ".join(f"{size}:{times}" for size, times in row["found"].items()) for row in rows],
+        "basin_entropy_kb": [_number(row["basin_entropy_kb"]) for row in rows],
+        "basin_entropy_error_kb": [_number(row["basin_entropy_error_kb"]) for row in rows],
+        "pressure_gpa": ordered.column("pressure_gpa"),
+        "enthalpy": ordered.column("enthalpy"),
+    }
+    return replace(ordered, columns={name: np.asarray(values) for name, values in columns.items()})
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def searched_structures(analysis: orm.WorkChainNode, pressure_gpa: float) -> StructureSetData:

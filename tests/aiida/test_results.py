@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.tools.archive import create_archive
+from click.testing import CliRunner
 from fields import PHASE_FIELDS, THERMAL_FIELDS
 
+from aiida_polymorph.cli import main
+from aiida_polymorph.formats import read_structures
 from aiida_polymorph.report.collect import explain, report_data
 from aiida_polymorph.report.explain import explain_text
 from aiida_polymorph.report.html import write_report
@@ -270,3 +273,20 @@ def test_nodes_can_be_exported_and_read_without_the_science(analysis, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_phases_of_an_analysis_are_exported_with_counts_and_entropies(analysis, tmp_path):
+    path = tmp_path / "phases.extxyz.gz"
+    result = CliRunner().invoke(main, ["export", str(analysis.pk), "-o", str(path)])
+    assert result.exit_code == 0, result.output
+    back, rows = read_structures(path), phase_rows(analysis)
+    assert back.columns["name"].tolist() == [f"{row['name']}@{row['pressure_gpa']:g}GPa" for row in rows]
+    np.testing.assert_allclose(back.enthalpy_per_formula_unit, [row["enthalpy_ev_per_formula_unit"] for row in rows])
+    place = next(i for i, row in enumerate(rows) if row["name"] == "pyrite" and row["state"] == "found")
+    counts = dict(pair.split(":") for pair in back.columns["found"][place].split())
+    assert {size: int(times) for size, times in counts.items()} == rows[place]["found"]
+    assert back.columns["basin_entropy_kb"][place] == pytest.approx(rows[place]["basin_entropy_kb"])
+    assert back.columns["space_group"][place] == "Pa-3"
+    missed = next(i for i, row in enumerate(rows) if row["state"] == "missed")
+    assert (back.columns["found"][missed], back.columns["state"][missed]) == ("", "missed")
+    assert np.isnan(back.columns["basin_entropy_kb"][missed])
