@@ -9,7 +9,7 @@ from ase.units import kB
 
 pytest.importorskip("phonopy")
 
-from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy, multiples  # noqa: E402
+from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy, multiples
 
 SPACING, SPRING = 3.0, 0.7
 CRYSTAL = Atoms("Ar", cell=[SPACING] * 3, pbc=True)
