@@ -73,7 +73,11 @@ class BasinEntropy:
 
 
 def fit_basin_entropy(
-    counts: np.ndarray, sizes: np.ndarray, primitive: np.ndarray, overdispersion: float | None = None
+    counts: np.ndarray,
+    sizes: np.ndarray,
+    primitive: np.ndarray,
+    overdispersion: float | None = None,
+    log_multiplicity: np.ndarray | None = None,
 ) -> BasinEntropy:
     """Estimate basin entropies from how often each phase was found at each number of formula units.
 
@@ -86,16 +90,22 @@ def fit_basin_entropy(
         primitive: formula units of each phase's primitive cell, shape (phases,). A phase found at a size that this
             does not divide was found there all the same (an impure cluster, a tolerance): the find is used.
         overdispersion: sigma, when it shall not be fitted; 0 gives plain Poisson errors.
+        log_multiplicity: part of ln mu that is no entropy, shape (phases, sizes), see `multiplicity`; None, as in the
+            paper, for none.
 
     Raises:
         ValueError: if the table is empty, not of matching shapes, has negative entries or a phase never found.
     """
     counts, sizes, primitive = _checked(counts, sizes, primitive)
+    offset = np.zeros(counts.shape) if log_multiplicity is None else np.asarray(log_multiplicity, dtype=float)
+    if offset.shape != counts.shape or not np.all(np.isfinite(offset)):
+        raise ValueError(f"log_multiplicity must be finite numbers of shape {counts.shape}, as the counts")
     if overdispersion is not None and not overdispersion >= 0:
         raise ValueError(f"overdispersion is {overdispersion}, expected a number >= 0 or None to fit it")
     component, size_component = linked_components(counts)
     rows, columns = np.flatnonzero(component == 0), np.flatnonzero(size_component == 0)
-    table = _Table(counts[np.ix_(rows, columns)], sizes[columns], primitive[rows])
+    here = np.ix_(rows, columns)
+    table = _Table(counts[here], sizes[columns], primitive[rows], offset[here])
     grid = _likely_scatter(table) if overdispersion is None else np.array([overdispersion])
     fits = _fits(table, grid)
     weights = _probabilities(grid, fits)
@@ -125,6 +135,7 @@ class _Table:
     counts: np.ndarray
     sizes: np.ndarray
     primitive: np.ndarray
+    offset: np.ndarray
 
     @cached_property
     def possible(self) -> np.ndarray:
@@ -210,7 +221,7 @@ def _evaluate(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the log-likelihood, its first derivatives and minus its second ones by ln mu, (phases, sizes)."""
     possible = table.possible
-    log_mean = (table.sizes * entropy[:, None] + constants)[possible]
+    log_mean = (table.sizes * entropy[:, None] + constants + table.offset)[possible]
     value, slope, curvature = log_likelihood(table.counts[possible], log_mean, scatter)
     first, weights = np.zeros(possible.shape), np.zeros(possible.shape)
     first[possible], weights[possible] = slope, np.maximum(-curvature, 1e-12)
@@ -250,7 +261,7 @@ def _chi2_per_dof(table: _Table) -> float:
     if dof <= 0:
         return np.nan
     fit = _fit(table, 0.0)
-    mean = np.exp(table.sizes * fit.entropy[:, None] + fit.constants)
+    mean = np.exp(table.sizes * fit.entropy[:, None] + fit.constants + table.offset)
     return float(((table.counts - mean) ** 2 / mean)[possible].sum() / dof)
 
 

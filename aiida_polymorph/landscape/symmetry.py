@@ -33,9 +33,38 @@ def primitive_formula_units(atoms: Atoms, symprec: float = SYMPREC) -> int | Non
     Raises:
         ValueError: if symprec is not above 0.
     """
+    primitive = primitive_cell(atoms, symprec)
+    return None if primitive is None else formula_units_of(primitive.numbers)
+
+
+def primitive_cell(atoms: Atoms, symprec: float = SYMPREC) -> Atoms | None:
+    """Return the primitive cell, symmetrised; None if spglib finds none.
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
     _check(symprec)
-    primitive = spglib.find_primitive(_cell(atoms), symprec=symprec)
-    return None if primitive is None else formula_units_of(primitive[2])
+    found = spglib.find_primitive(_cell(atoms), symprec=symprec)
+    if found is None:
+        return None
+    cell, positions, numbers = found
+    return Atoms(numbers, cell=cell, scaled_positions=positions, pbc=True)
+
+
+def point_group_order(atoms: Atoms, symprec: float = SYMPREC) -> int:
+    """Return how many rotations, proper and improper, the crystal's point group has; 1 where spglib finds none.
+
+    They are those of the crystal, also where the cell given is a supercell of lower symmetry.
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
+    _check(symprec)
+    dataset = spglib.get_symmetry_dataset(_cell(atoms), symprec=symprec)
+    if dataset is None:
+        return 1
+    rotations = spglib.get_symmetry_from_database(dataset.hall_number)["rotations"]
+    return len(np.unique(rotations, axis=0))
 
 
 def _cell(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
+from aiida_polymorph.landscape.symmetry import (
+    point_group_order,
+    primitive_cell,
+    primitive_formula_units,
+    space_group,
+)
 from aiida_polymorph.references import load_references
 
 
@@ -26,6 +31,19 @@ def test_primitive_formula_units_do_not_depend_on_the_cell():
     assert primitive_formula_units(rutile.repeat((2, 1, 3))) == 2
 
 
+def test_point_groups_are_those_of_the_crystal_not_of_the_cell():
+    known = load_references("TiO2")
+    order = {name: point_group_order(atoms) for name, atoms in zip(known.columns["name"], known, strict=True)}
+    assert (order["rutile"], order["fluorite"], order["pyrite"], order["baddeleyite"]) == (16, 48, 24, 4)
+    assert point_group_order(bulk("Cu").repeat((3, 1, 1))) == 48
+
+
+def test_primitive_cells():
+    primitive = primitive_cell(bulk("Cu", cubic=True).repeat((1, 2, 1)))
+    assert len(primitive) == 1
+    assert primitive.cell.volume == pytest.approx(bulk("Cu").cell.volume)
+
+
 def test_tolerance_decides():
     atoms = bulk("Cu", cubic=True)
     atoms.positions[0, 0] += 0.004
@@ -37,6 +55,8 @@ def test_no_symmetry_found_is_empty_not_a_guess():
     on_top = Atoms("Cu2", positions=np.zeros((2, 3)), cell=np.eye(3) * 3, pbc=True)
     assert space_group(on_top) == ""
     assert primitive_formula_units(on_top) is None
+    assert primitive_cell(on_top) is None
+    assert point_group_order(on_top) == 1
 
 
 def test_bad_tolerance_is_refused():
