@@ -30,7 +30,7 @@ def judge(
     """Judge the estimate `known` + parameters . `variables` + a constant for each pressure.
 
     Each phase is left out in turn, at all pressures at once, and parameters and constants are fitted to the others by
-    least squares. Entries at a pressure that no other phase has are not judged.
+    least squares. Entries at a pressure that no other phase has are not judged, nor are those with nan.
 
     Args:
         known: the part of the estimate without parameters, kB per formula unit, shape (n,).
@@ -39,6 +39,8 @@ def judge(
         names: phase of each entry, shape (n,).
         pressures: of each entry, shape (n,).
     """
+    entries = np.isfinite(known + variables.sum(axis=1) + truth)
+    known, variables, truth, names, pressures = (each[entries] for each in (known, variables, truth, names, pressures))
     levels = (pressures[:, None] == np.unique(pressures)).astype(float)
     design = np.column_stack([variables, levels])
     target = truth - known
