@@ -120,34 +120,30 @@ def potentials(curves: dict[str, tuple[np.ndarray, np.ndarray]], names: list[str
     low, high = -WINDOW_KCAL, WINDOW_KCAL
     pressures = next(iter(curves.values()))[0]
     ax.set(xlim=(pressures[0], pressures[-1]), ylim=(low, high))
-    ends, labels, colours = [], [], []
-    for rank, name in enumerate(names):
-        if name not in curves:
-            continue
-        x, y = curves[name]
-        colour = COLOURS[rank % len(COLOURS)]
-        ax.plot(x, y, color=colour, lw=1.3)
-        visible = np.flatnonzero((y > low) & (y < high))
-        if len(visible):
-            ends.append((x[visible[-1]], y[visible[-1]]))
-            labels.append(name.removeprefix("newphase-"))
-            colours.append(colour)
-    _name_curves(ax, np.array(ends).reshape(-1, 2), labels, colours)
+    shown = [(name, COLOURS[rank % len(COLOURS)]) for rank, name in enumerate(names) if name in curves]
+    for name, colour in shown:
+        ax.plot(*curves[name], color=colour, lw=1.3)
+    points = [np.column_stack(curves[name]) for name, _ in shown]
+    visible = [each[(each[:, 1] > low) & (each[:, 1] < high)] for each in points]
+    named = [i for i, each in enumerate(visible) if len(each)]
+    labels = [shown[i][0].removeprefix("newphase-") for i in named]
+    _name_curves(ax, [visible[i] for i in named], labels, [shown[i][1] for i in named])
     ax.set(xlabel="pressure, GPa")
     ax.set_title(title, fontsize=9, loc="left")
     return ax
 
 
-def _name_curves(ax: Axes, ends: np.ndarray, labels: list[str], colours: list[str]) -> None:
-    """Write names beside the axes where a curve reaches the right end, else where it is last seen."""
+def _name_curves(ax: Axes, curves: list[np.ndarray], labels: list[str], colours: list[str]) -> None:
+    """Write names beside the axes where a curve reaches the right end, else near where it is last seen."""
     right = ax.get_xlim()[1]
-    outside = np.flatnonzero(ends[:, 0] >= right - 1e-9)
+    outside = [i for i, curve in enumerate(curves) if curve[-1, 0] >= right - 1e-9]
+    inside = [i for i in range(len(curves)) if i not in outside]
     low, high = ax.get_ylim()
-    heights = spread(ends[outside, 1], 0.045 * (high - low), low, high)
+    heights = spread(np.array([curves[i][-1, 1] for i in outside]), 0.045 * (high - low), low, high)
     for i, height in zip(outside, heights, strict=True):
         ax.annotate(
             labels[i],
-            ends[i],
+            curves[i][-1],
             xytext=(1.03, (height - low) / (high - low)),
             textcoords="axes fraction",
             fontsize=7.5,
@@ -156,5 +152,5 @@ def _name_curves(ax: Axes, ends: np.ndarray, labels: list[str], colours: list[st
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": colours[i], "shrinkA": 0, "shrinkB": 1},
         )
-    inner = np.flatnonzero(ends[:, 0] < right - 1e-9)
-    label_points(ax, ends[inner], [labels[i] for i in inner], ends, [colours[i] for i in inner])
+    places = np.array([curves[i][int(0.9 * (len(curves[i]) - 1))] for i in inside]).reshape(-1, 2)
+    label_points(ax, places, [labels[i] for i in inside], np.concatenate(curves), [colours[i] for i in inside])

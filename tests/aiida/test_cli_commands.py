@@ -246,6 +246,15 @@ def test_what_the_daemon_has_to_do_is_not_done_here_as_well(handed_over) -> None
         carry_out([builder], lambda nodes: None)
 
 
+def test_tasks_are_mended_where_processes_are_under_way(handed_over, monkeypatch) -> None:
+    from aiida_polymorph.cli import processes
+
+    commands = []
+    monkeypatch.setattr(processes.subprocess, "run", lambda command, **_: commands.append(command))
+    processes.mend_tasks()
+    assert [command[3:] for command in commands] == [["process", "repair"]]
+
+
 def test_what_the_daemon_works_on_is_waited_for(handed_over, monkeypatch, capsys) -> None:
     """The daemon is up, down, and up again, until the process ends."""
     builder, node = handed_over
