@@ -29,6 +29,9 @@ from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy
 
 TEMPERATURE_K = 700.0
+WINDOW = 0.5
+"""eV per formula unit above the lowest phase of a pressure: what is looked at."""
+SUPERCELL_LENGTH = 10.0
 SMALL_CELLS = 4
 """Formula units up to which the estimate from small cells looks."""
 
@@ -107,27 +110,33 @@ def as_table(rows: list[tuple[str, Judgement]]) -> str:
 
 
 def collect(analysis: Any, tables: dict[str, Table], processes: int) -> Phases:
-    """Estimate the entropy of every phase that the searches found, in every way."""
-    phases = analysis.outputs.phases.to_set()
-    phases = phases.select(np.flatnonzero(phases.column("state", "") == "found"))
-    names, pressures = phases.columns["name"], phases.columns["pressure_gpa"]
+    """Estimate the entropy of the low phases that the searches found, in every way."""
+    table = analysis.outputs.phases.to_set()
+    found = table.select(np.flatnonzero(table.column("state", "") == "found"))
+    pressures = found.columns["pressure_gpa"]
+    sets = [found.select(np.flatnonzero(pressures == pressure)) for pressure in np.unique(pressures)]
+    estimates = [basin_entropies(each) for each in sets]
+    phases = StructureSet.concatenate(sets)
+    which = np.flatnonzero(low(phases))
+    names, pressures = phases.columns["name"][which], phases.columns["pressure_gpa"][which]
     potential = analysis.inputs.relax.potential.to_potential().to_dict()
-    parts = np.array_split(np.arange(len(phases)), 4 * processes)
+    parts = np.array_split(which, 4 * processes)
     jobs = (delayed(harmonic_entropies)(potential, [phases[i] for i in part.tolist()]) for part in parts)
-    harmonic = Parallel(n_jobs=processes)(jobs)
-    basin = {kind: np.full(len(phases), np.nan) for kind in ("basin", "small_cells", "with_multiplicity")}
-    for pressure in np.unique(pressures):
-        here = np.flatnonzero(pressures == pressure)
-        for kind, values in basin_entropies(phases.select(here)).items():
-            basin[kind][here] = values
     return Phases(
         name=names,
         pressure=pressures,
-        enthalpy=phases.enthalpy_per_formula_unit,
-        harmonic=np.concatenate(harmonic),
+        enthalpy=phases.enthalpy_per_formula_unit[which],
+        harmonic=np.concatenate(Parallel(n_jobs=processes)(jobs)),
         table=np.array([table_entropy(tables, str(n), float(p)) for n, p in zip(names, pressures, strict=True)]),
-        **basin,
+        **{kind: np.concatenate([each[kind] for each in estimates])[which] for kind in estimates[0]},
     )
+
+
+def low(phases: StructureSet) -> np.ndarray:
+    """Return which phases lie within the window above the lowest one of their pressure."""
+    pressures, enthalpies = phases.column("pressure_gpa"), phases.enthalpy_per_formula_unit
+    lowest = {pressure: np.nanmin(enthalpies[pressures == pressure]) for pressure in np.unique(pressures)}
+    return enthalpies < np.array([lowest[pressure] for pressure in pressures]) + WINDOW
 
 
 def table_entropy(tables: dict[str, Table], name: str, pressure_gpa: float) -> float:
@@ -146,7 +155,7 @@ def harmonic_entropies(potential: dict[str, Any], structures: list[Atoms]) -> li
         return engine.evaluate(atoms.positions, cell)[1].copy()
 
     primitives = [primitive_cell(atoms) or atoms for atoms in structures]
-    return [harmonic_entropy(atoms, forces, TEMPERATURE_K).entropy for atoms in primitives]
+    return [harmonic_entropy(atoms, forces, TEMPERATURE_K, SUPERCELL_LENGTH).entropy for atoms in primitives]
 
 
 def basin_entropies(phases: StructureSet) -> dict[str, np.ndarray]:
