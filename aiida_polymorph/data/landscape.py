@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.clusters import Cluster
 from aiida_polymorph.merging import indices_of
 from aiida_polymorph.structures import StructureSet
+
+if TYPE_CHECKING:
+    from aiida_polymorph.landscape.clusters import Cluster
 
 
 class LandscapeData(RecordData):
@@ -43,6 +47,8 @@ class LandscapeData(RecordData):
 
 def _cluster(entry: dict) -> Cluster:
     """JSON has neither integers as keys nor nan."""
+    from aiida_polymorph.landscape.clusters import Cluster
+
     unknown = {name: float("nan") for name, value in entry.items() if value is None} | {
         name: entry[name] for name in ("primitive_formula_units",)
     }
