@@ -27,7 +27,7 @@ REQUEST = "polymorph_request"
 THROUGH_DAEMON = "polymorph_through_daemon"
 NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
 """Inputs that don't change what comes out: how the work is shared out."""
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_STEPS = 0.5
 
 
