@@ -124,7 +124,8 @@ def _ensure_computer(workdir: Path) -> tuple[orm.Computer, Item]:
         computer.set_default_mpiprocs_per_machine(1)
         made = True
     if not computer.is_configured:
-        computer.configure(safe_interval=0)
+        # A login shell may take longer to start than all that it is asked to do, which is a look a second at the jobs.
+        computer.configure(safe_interval=0, use_login_shell=False)
         computer.set_minimum_job_poll_interval(1)
         made = True
     return computer, Item(f"computer {COMPUTER}", made)

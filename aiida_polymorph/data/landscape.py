@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.clusters import Cluster
-from aiida_polymorph.landscape.kernel_map import KernelMap
 from aiida_polymorph.merging import indices_of
 from aiida_polymorph.structures import StructureSet
+
+if TYPE_CHECKING:
+    from aiida_polymorph.landscape.clusters import Cluster
+    from aiida_polymorph.landscape.kernel_map import KernelMap
 
 
 class LandscapeData(RecordData):
@@ -38,6 +42,8 @@ class LandscapeData(RecordData):
 
     def to_map(self) -> KernelMap | None:
         """Return the map, on which others can be put; None for a node of before it was stored."""
+        from aiida_polymorph.landscape.kernel_map import KernelMap
+
         arrays = self.to_arrays()
         if "map_axes" not in arrays:
             return None
@@ -71,6 +77,8 @@ def map_arrays(pressure_map: KernelMap) -> dict[str, np.ndarray]:
 
 def _cluster(entry: dict) -> Cluster:
     """JSON has neither integers as keys nor nan."""
+    from aiida_polymorph.landscape.clusters import Cluster
+
     unknown = {name: float("nan") for name, value in entry.items() if value is None} | {
         name: entry[name] for name in ("primitive_formula_units",)
     }

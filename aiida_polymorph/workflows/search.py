@@ -228,14 +228,15 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         return None
 
     def merge_batches(self) -> ExitCode | None:
-        """Put the batches together by index; a structure that was relaxed twice counts once."""
+        """Put the batches together by index; a structure that was relaxed twice counts once. A single one stays."""
         mix = self.inputs.mix_minimisers.value
         try:
             merge([each.to_set() for each in self.ctx.found.values()], mix)
         except ValueError as error:
             return self.exit_codes.ERROR_CANNOT_MERGE.format(message=error)
-        function = mix_structures if mix else merge_structures
-        self.ctx.structures = run_once(self, "merge", function, **self.ctx.found)
+        function, found = mix_structures if mix else merge_structures, self.ctx.found
+        single = len(found) == 1
+        self.ctx.structures = next(iter(found.values())) if single else run_once(self, "merge", function, **found)
         self.out("structures", self.ctx.structures)
         return None
 
