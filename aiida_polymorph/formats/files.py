@@ -105,7 +105,7 @@ def write_structures(structures: StructureSet, path: str | Path, format: str) ->
     else:
         text = _format_extxyz(structures.with_columns(name=_names(structures)))
     data = text.encode()
-    Path(path).write_bytes(gzip.compress(data) if Path(path).suffix == ".gz" else data)
+    Path(path).write_bytes(gzip.compress(data, mtime=0) if Path(path).suffix == ".gz" else data)
 
 
 def _read_file(path: Path, pressure_gpa: float | None) -> tuple[list[Atoms], dict[str, list[Any]]]:

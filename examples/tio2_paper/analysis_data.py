@@ -89,14 +89,17 @@ def read_analysis(analysis: orm.WorkChainNode) -> AnalysisData:
     references = analysis.inputs.references.to_set().column("name", "").astype(str).tolist()
     rows = phase_rows(analysis)
     surrogates = {node.value("pressure_gpa"): node for node in by_pressure(outputs.surrogates).values()}
+    fates = reference_fates(references, rows, phases, features, candidates, landscapes, settings)
+    found_after_all = {(fate["name"], fate["pressure_gpa"]) for fate in fates if fate["same_as"]}
+    missed = missed_rows(phases, features, surrogates)
     return AnalysisData(
         pk=analysis.pk,
         phases=rows,
         references=references,
-        fates=reference_fates(references, rows, phases, features, candidates, landscapes, settings),
+        fates=fates,
         minima=[minima_row(landscape) for landscape in landscapes],
         evaluations={pressure: node.value("evaluation") or {} for pressure, node in surrogates.items()},
-        missed=missed_rows(phases, features, surrogates),
+        missed=[row for row in missed if (row["name"], row["pressure_gpa"]) not in found_after_all],
         entropies={each.facts["pressure_gpa"]: each for each in read_entropies(outputs.basin_entropies)},
         potentials=outputs.chemical_potentials.to_potentials(),
     )

@@ -96,7 +96,9 @@ def entropy_figure(data: AnalysisData, known: list[Entry]) -> Figure | None:
     markers = drawings.entropies(rows, corrected, right, "$s_b - aH$")
     for ax, r, rmse in ((left, fit["r"], fit["rmse"]), (right, fit["corrected_r"], fit["corrected_rmse"])):
         ax.set_title(f"r = {r:.2f}, RMSE {rmse:.2f} $k_B$", fontsize=9, loc="left")
-    left.legend(loc="upper left", fontsize=7.5, frameon=False)
+    for ax in (left, right):
+        ax.set_ylim(min(left.get_ylim()[0], right.get_ylim()[0]), max(left.get_ylim()[1], right.get_ylim()[1]))
+    left.legend(loc="lower right", fontsize=7.5, frameon=False)
     bar = figure.colorbar(markers, ax=[left, right], fraction=0.025, pad=0.02)
     bar.set_label("enthalpy above the lowest, kcal/mol per TiO₂", fontsize=8)
     return figure

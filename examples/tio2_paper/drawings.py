@@ -32,8 +32,7 @@ def entropies(rows: list[Row], values: np.ndarray, ax: Axes, label: str) -> obje
     """
     true, above = np.array([row["true"] for row in rows]), np.array([row["above_kcal"] for row in rows])
     errors = np.array([row["error"] for row in rows])
-    reach = 1.08 * max(np.abs(true).max(), np.abs(values).max())
-    ax.plot([-reach, reach], [-reach, reach], color="0.6", lw=0.8, zorder=1)
+    ax.axline((0.0, 0.0), slope=1.0, color="0.6", lw=0.8, zorder=1)
     ax.errorbar(true, values, errors, fmt="none", ecolor="0.8", elinewidth=0.8, zorder=2)
     markers = None
     for marker, pressure in zip(MARKERS, dict.fromkeys(row["pressure_gpa"] for row in rows), strict=False):

@@ -239,7 +239,6 @@ def test_entropies_are_matched_by_phase(data, published):
     np.testing.assert_allclose(np.diagonal(sample.covariance) > 0, True)
 
 
-@pytest.mark.skipif(not PHASES.exists(), reason="the data file has not been made yet")
 def test_data_file_holds_the_phases():
     assert PHASES.stat().st_size < 5e6
     with gzip.open(PHASES, "rt") as file:
