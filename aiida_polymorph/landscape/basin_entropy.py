@@ -90,8 +90,8 @@ def fit_basin_entropy(
         primitive: formula units of each phase's primitive cell, shape (phases,). A phase found at a size that this
             does not divide was found there all the same (an impure cluster, a tolerance): the find is used.
         overdispersion: sigma, when it shall not be fitted; 0 gives plain Poisson errors.
-        log_multiplicity: part of ln mu that is no entropy, shape (phases, sizes), see `multiplicity`; None, as in the
-            paper, for none.
+        log_multiplicity: part of ln mu that is no entropy, shape (phases, sizes), such as the number of distinct cells
+            of a phase; None, as in the paper, for none.
 
     Raises:
         ValueError: if the table is empty, not of matching shapes, has negative entries or a phase never found.

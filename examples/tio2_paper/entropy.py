@@ -19,11 +19,11 @@ from aiida import orm
 from ase import Atoms
 from estimates import Judgement, judge
 from joblib import Parallel, delayed
+from multiplicity import log_multiplicity
 from reference_data import Table, entry, read_tables
 
 from aiida_polymorph.driver.engines import make_engine
 from aiida_polymorph.landscape.basin_entropy import fit_basin_entropy
-from aiida_polymorph.landscape.multiplicity import log_multiplicity
 from aiida_polymorph.landscape.symmetry import point_group_order, primitive_cell
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy
@@ -84,25 +84,25 @@ def judgements(phases: Phases, truth: np.ndarray, with_harmonic: bool) -> Iterat
     nothing = np.zeros(len(truth))
     estimates = {
         "the same for all phases": (nothing, none),
-        "a H": (nothing, enthalpy),
+        "c H": (nothing, enthalpy),
         "s_b (the paper's)": (phases.basin, none),
         f"s_b from cells up to {SMALL_CELLS}": (phases.small_cells, none),
         "s_b with multiplicity": (phases.with_multiplicity, none),
-        "s_b - a H (the paper's)": (phases.basin, enthalpy),
-        "s_b with multiplicity - a H": (phases.with_multiplicity, enthalpy),
-        "b s_b - a H": (nothing, np.column_stack([phases.basin, phases.enthalpy])),
-        "b s_b with multiplicity - a H": (nothing, np.column_stack([phases.with_multiplicity, phases.enthalpy])),
+        "s_b + c H (the paper's s_b - a H)": (phases.basin, enthalpy),
+        "s_b with multiplicity + c H": (phases.with_multiplicity, enthalpy),
+        "b s_b + c H": (nothing, np.column_stack([phases.basin, phases.enthalpy])),
+        "b s_b with multiplicity + c H": (nothing, np.column_stack([phases.with_multiplicity, phases.enthalpy])),
     }
     if with_harmonic:
         estimates["harmonic"] = (phases.harmonic, none)
-        estimates["harmonic + b s_b - a H"] = (phases.harmonic, np.column_stack([phases.basin, phases.enthalpy]))
+        estimates["harmonic + b s_b + c H"] = (phases.harmonic, np.column_stack([phases.basin, phases.enthalpy]))
     for label, (known, variables) in estimates.items():
         yield label, judge(known, variables, truth, phases.name, phases.pressure)
 
 
 def as_table(rows: list[tuple[str, Judgement]]) -> str:
     """Return a table in Markdown."""
-    lines = ["| estimate | r | RMSE left out (kB) | fitted |", "|---|---|---|---|"]
+    lines = ["| estimate | r | RMSE left out (kB) | fitted: b, c (kB per eV) |", "|---|---|---|---|"]
     for label, row in rows:
         fitted = ", ".join(f"{each:.2f}" for each in row.parameters)
         lines.append(f"| {label} | {row.correlation:.2f} | {row.rmse:.3f} | {fitted} |")

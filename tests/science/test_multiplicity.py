@@ -1,12 +1,17 @@
 """How many ways there are to be a phase: counted by brute force, and used in the fit."""
 
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aiida_polymorph.landscape.basin_entropy import fit_basin_entropy
-from aiida_polymorph.landscape.multiplicity import log_multiplicity, sublattices
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "tio2_paper"))
+
+from multiplicity import log_multiplicity, sublattices
 
 
 def hermite_normal_forms(index):
