@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import spglib
 from ase import Atoms
+from spglib.error import SpglibError
 
 from aiida_polymorph.structures import formula_units_of
 
@@ -23,7 +27,7 @@ def space_group(atoms: Atoms, symprec: float = SYMPREC) -> str:
         ValueError: if symprec is not above 0.
     """
     _check(symprec)
-    dataset = spglib.get_symmetry_dataset(_cell(atoms), symprec=symprec)
+    dataset = _found(spglib.get_symmetry_dataset, atoms, symprec)
     return "" if dataset is None else dataset.international
 
 
@@ -44,7 +48,7 @@ def primitive_cell(atoms: Atoms, symprec: float = SYMPREC) -> Atoms | None:
         ValueError: if symprec is not above 0.
     """
     _check(symprec)
-    found = spglib.find_primitive(_cell(atoms), symprec=symprec)
+    found = _found(spglib.find_primitive, atoms, symprec)
     if found is None:
         return None
     cell, positions, numbers = found
@@ -60,11 +64,22 @@ def point_group_order(atoms: Atoms, symprec: float = SYMPREC) -> int:
         ValueError: if symprec is not above 0.
     """
     _check(symprec)
-    dataset = spglib.get_symmetry_dataset(_cell(atoms), symprec=symprec)
+    dataset = _found(spglib.get_symmetry_dataset, atoms, symprec)
     if dataset is None:
         return 1
     rotations = spglib.get_symmetry_from_database(dataset.hall_number)["rotations"]
     return len(np.unique(rotations, axis=0))
+
+
+def _found(function: Callable[..., Any], atoms: Atoms, symprec: float) -> Any:
+    """Return what a function of spglib finds, or None.
+
+    Where it finds nothing it returns None or raises, which depends on a global switch of its own that phonopy sets.
+    """
+    try:
+        return function(_cell(atoms), symprec=symprec)
+    except SpglibError:
+        return None
 
 
 def _cell(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Better estimates of the entropy from the same searches: `verdi run entropy.py ANALYSIS REFERENCE [--json FILE]`.
+"""Better estimates of the entropy from the same searches: `python entropy.py ANALYSIS REFERENCE [--json FILE]`.
 
 Sets several estimates against two truths: the harmonic entropy of every phase that was found, from forces on displaced
 supercells, and the entropies of the reference tables at 700 K, where they have the phase. What an estimate has to fit
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiida import orm
+from aiida import load_profile, orm
 from ase import Atoms
 from estimates import Judgement, judge
 from joblib import Parallel, delayed
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
+    load_profile()
     analysis = orm.load_node(arguments.analysis)
     phases = collect(analysis, read_tables(arguments.reference), arguments.processes)
     usable = phases.select(np.isfinite(phases.harmonic + phases.basin))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import spglib
 from ase import Atoms
 from ase.build import bulk
 
@@ -51,7 +52,10 @@ def test_tolerance_decides():
     assert space_group(atoms, symprec=0.001) != "Fm-3m"
 
 
-def test_no_symmetry_found_is_empty_not_a_guess():
+@pytest.mark.filterwarnings("ignore:.*OLD_ERROR_HANDLING")
+@pytest.mark.parametrize("returns_none", [True, False])
+def test_no_symmetry_found_is_empty_not_a_guess(returns_none, monkeypatch):
+    monkeypatch.setattr(spglib.error, "OLD_ERROR_HANDLING", returns_none)
     on_top = Atoms("Cu2", positions=np.zeros((2, 3)), cell=np.eye(3) * 3, pbc=True)
     assert space_group(on_top) == ""
     assert primitive_formula_units(on_top) is None
