@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ WARM_UP = 8
 def arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--number", type=int, default=1000, help="structures of each search [1000]")
+    parser.add_argument("--number", type=int, nargs="+", default=[1000], help="structures of each search [1000]")
     parser.add_argument("--pressure", type=float, default=20.0, help="in GPa [20]")
     parser.add_argument("--processes", type=int, default=2, help="that relax, on either side [2]")
     parser.add_argument("--repeat", type=int, default=1, help="how often, each time with other structures [1]")
@@ -123,11 +124,11 @@ def jobs_of(search: orm.ProcessNode) -> list[dict[str, float]]:
     ]
 
 
-def run_aiida(recipe: Recipe, options: argparse.Namespace) -> tuple[dict[str, Any], StructureSet]:
+def run_aiida(recipe: Recipe, number: int, options: argparse.Namespace) -> tuple[dict[str, Any], StructureSet]:
     """Time a search through AiiDA."""
     before = daemon_cpu_seconds()
     with timed() as elapsed:
-        search = search_with_aiida(recipe, options.pressure, options.number, options.processes, options.jobs)
+        search = search_with_aiida(recipe, options.pressure, number, options.processes, options.jobs)
     result = {
         **asdict(elapsed),
         "daemon_cpu": daemon_cpu_seconds() - before,
@@ -138,23 +139,24 @@ def run_aiida(recipe: Recipe, options: argparse.Namespace) -> tuple[dict[str, An
     return result, search.outputs.structures.to_set()
 
 
-def run_bare(recipe: Recipe, options: argparse.Namespace) -> tuple[dict[str, Any], StructureSet]:
+def run_bare(recipe: Recipe, number: int, options: argparse.Namespace) -> tuple[dict[str, Any], StructureSet]:
     """Time a search with the bare driver."""
     with timed() as elapsed:
-        found = search_bare(recipe, options.pressure, options.number, options.processes)
+        found = search_bare(recipe, options.pressure, number, options.processes)
     return {**asdict(elapsed), "relaxation_cpu": float(np.nansum(found.column("cpu_seconds")))}, found
 
 
-def compare(seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run both sides on the structures of one seed."""
+def compare(number: int, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Run both sides on so many structures of one seed."""
     recipe = Recipe.propose(COMPOSITION, seed=seed)
     sides = {"bare": run_bare, "aiida": run_aiida}
     order = list(sides) if seed % 2 == 0 else list(sides)[::-1]
-    runs = {name: sides[name](recipe, options) for name in order}
+    runs = {name: sides[name](recipe, number, options) for name in order}
     (bare, found), (aiida, through_aiida) = runs["bare"], runs["aiida"]
     assert found.column("index").tolist() == through_aiida.column("index").tolist()
     difference = np.abs(found.column("enthalpy") - through_aiida.column("enthalpy"))
     return {
+        "number": number,
         "seed": seed,
         "bare": bare,
         "aiida": aiida,
@@ -167,11 +169,12 @@ def compare(seed: int, options: argparse.Namespace) -> dict[str, Any]:
 def describe(run: dict[str, Any]) -> str:
     """Return one repetition as text."""
     bare, aiida = run["bare"], run["aiida"]
+    drivers = " + ".join(format(job["driver_wall"], ".1f") for job in aiida["jobs"])
     return (
-        f"bare {bare['wall']:.1f} s, AiiDA {aiida['wall']:.1f} s: ratio {run['wall_ratio']:.3f}; CPU of relaxations "
-        f"{bare['relaxation_cpu']:.1f} and {aiida['relaxation_cpu']:.1f} s, of the daemon {aiida['daemon_cpu']:.1f} s, "
-        f"of the command {aiida['cpu']:.1f} s; wall time of the drivers "
-        f"{' + '.join(format(job['driver_wall'], '.1f') for job in aiida['jobs'])} s"
+        f"{run['number']} structures: bare {bare['wall']:.1f} s, AiiDA {aiida['wall']:.1f} s: ratio "
+        f"{run['wall_ratio']:.3f}; CPU of relaxations {bare['relaxation_cpu']:.1f} and "
+        f"{aiida['relaxation_cpu']:.1f} s, of the daemon {aiida['daemon_cpu']:.1f} s, of the command "
+        f"{aiida['cpu']:.1f} s; wall time of the drivers {drivers} s"
     )
 
 
@@ -181,12 +184,14 @@ def main() -> None:
     about, runs = machine(PACKAGES), []
     with temporary_daemon(options.processes) as start:
         print(f"profile, daemon, first search: {', '.join(f'{each:.1f} s' for each in start.values())} (not counted)")
-        for seed in range(options.repeat):
-            runs.append(compare(seed, options))
+        for number, seed in product(options.number, range(options.repeat)):
+            runs.append(compare(number, seed, options))
             print(describe(runs[-1]), flush=True)
-    ratio = float(np.median([run["wall_ratio"] for run in runs]))
-    print(f"median ratio {ratio:.3f} (wanted: at most 1.1)")
-    print(save("search", {"machine": about, "options": vars(options), "start": start, "runs": runs, "ratio": ratio}))
+    ratios = {n: float(np.median([run["wall_ratio"] for run in runs if run["number"] == n])) for n in options.number}
+    for number, ratio in ratios.items():
+        print(f"{number} structures: median ratio {ratio:.3f} (wanted: at most 1.1)")
+    results = {"machine": about, "options": vars(options), "start": start, "runs": runs, "ratios": ratios}
+    print(save("search", results))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
 """Inputs that don't change what comes out: how the work is shared out."""
 GO_ON = "`verdi process repair; verdi daemon start`"
 """A daemon that is stopped while a process submits a child may lose the child's task: `repair` makes it again."""
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_STEPS = 0.5
 
 
@@ -85,7 +85,7 @@ def carry_out(
 
     Args:
         builders: what to run.
-        watch: called with the nodes so far every second or so.
+        watch: called with the nodes so far every half a second or so.
         wait: False returns at once after handing them all to the daemon.
         at_once: how many are under way at the same time; None for all.
 

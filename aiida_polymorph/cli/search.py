@@ -83,7 +83,7 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     type=click.IntRange(min=1),
     help="Jobs of a search side by side, with one process each.  [one job on all cores]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 500 for a process]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 2000 for a process]")
 @click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
 @CODE
 @AS_JSON

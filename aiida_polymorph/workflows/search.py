@@ -27,8 +27,8 @@ from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require, validate_options
 
-LARGEST_BATCH = 500
-"""Structures for each process of a job. Between two jobs some seconds pass: little beside the minute of so many."""
+LARGEST_BATCH = 2000
+"""Structures for each process of a job. Between two jobs some seconds pass: little beside the minutes of so many."""
 
 JOBS_IN_A_QUEUE = 20
 """Jobs side by side where a queue shares out the machine."""
@@ -139,7 +139,6 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
                     cls.generate_batch,
                     cls.start_relaxation,
                 ),
-                cls.generate_ahead,
                 cls.await_oldest,
             ),
             cls.inspect_batches,
@@ -184,7 +183,7 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         return self._batches_are_left() and sum(not child.is_terminated for child in self.ctx.running) < self.ctx.jobs
 
     def generate_batch(self) -> None:
-        """Make the random structures of the next batch, unless that was done ahead."""
+        """Make the random structures of the next batch, unless that was done before a crash of the daemon."""
         first, number = self.ctx.plan[self.ctx.started]
         self.ctx.start = run_once(
             self,
@@ -194,11 +193,6 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
             first=orm.Int(first),
             number=orm.Int(number),
         )
-
-    def generate_ahead(self) -> None:
-        """Make the structures of the next batch while the jobs run, so that no core waits for them."""
-        if self._batches_are_left():
-            self.generate_batch()
 
     def start_relaxation(self) -> None:
         """Submit the relaxation of the batch; one in a step, so that a crash can't submit several again."""

@@ -40,7 +40,7 @@ def builder(relax_code, lennard_jones):
         (5000, 3, 1),
         (10, 64, 1),
         (LARGEST_BATCH * 4, 4, 1),
-        (4000, 2, 3),
+        (16_000, 2, 3),
     ],
 )
 def test_plan_covers_each_index_once_in_batches_of_like_size(number, jobs, processes):
@@ -181,17 +181,14 @@ def test_batches_of_different_minimisers_are_merged_when_told(builder, make_proc
     assert work.ctx.structures.value("metadata")["minimiser"] == "several"
 
 
-def test_next_batch_is_made_ahead_and_a_job_that_ended_makes_room(process):
+def test_job_that_ended_makes_room_for_the_next_batch(process):
     ended, under_way = batch_of(process, [0, 1, 2, 3]), orm.WorkChainNode().store()
     under_way.set_process_state("running")
+    process.ctx.started, process.ctx.running = 1, [under_way, ended]
+    assert process.a_job_is_free()
     with process._process_scope():
-        process.ctx.started, process.ctx.running = 1, [under_way, ended]
-        process.generate_ahead()
-        ahead = process.ctx.start
-        assert process.a_job_is_free()
         process.generate_batch()
-    assert process.ctx.start.pk == ahead.pk
-    assert ahead.to_set().column("index").tolist() == [4, 5]
+    assert process.ctx.start.to_set().column("index").tolist() == [4, 5]
     process.ctx.running = [under_way, under_way]
     assert not process.a_job_is_free()
     process.ctx.started, process.ctx.running = 2, [under_way]
