@@ -9,12 +9,10 @@ pressure, one seed. Ends with exit code 1 if something is wrong.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +56,13 @@ def differing(merged: StructureSet, batches: Sequence[StructureSet]) -> int:
     return wrong
 
 
-def longest_pause(times: Sequence[datetime]) -> tuple[float, datetime | None]:
-    """Return the longest time in which nothing was recorded, in seconds, and when it began."""
-    ordered = sorted(times)
-    pauses = [((after - before).total_seconds(), before) for before, after in itertools.pairwise(ordered)]
-    return max(pauses, default=(0.0, None), key=lambda pause: pause[0])
-
-
 def check(search: orm.WorkChainNode) -> dict[str, Any]:
     """Check one search and return what was found."""
     node, number = search.outputs.structures, search.inputs.number.value
     merged = node.to_set()
     merging = node.creator.base.links.get_incoming().all()
     batch_nodes = [link.node for link in merging if link.link_label.startswith("batch_")]
-    batches = [batch.to_set() for batch in batch_nodes]
+    batches = [batch.to_set() for batch in batch_nodes or [node]]  # a single one is not merged
     children = [child for child in search.called if child.process_label == "RelaxSetWorkChain"]
     jobs = [[job for job in child.called if job.process_label == "RelaxSetCalculation"] for child in children]
     problems = problems_of(indices_of(merged), [indices_of(batch) for batch in batches], number)
@@ -81,8 +72,6 @@ def check(search: orm.WorkChainNode) -> dict[str, Any]:
         values = {json.dumps(batch.metadata.get(name), sort_keys=True) for batch in batches}
         if len(values) != 1:
             problems.append(f"{len(values)} different entries for {name} in the batches")
-    every = [search, *search.called_descendants]
-    pause, since = longest_pause([time for each in every for time in (each.ctime, each.mtime)])
     jobs_per_batch = Counter(map(len, jobs))
     return {
         "search": search.pk,
@@ -96,8 +85,6 @@ def check(search: orm.WorkChainNode) -> dict[str, Any]:
         "relaxations_called": len(children),
         "jobs_per_batch": {str(jobs): times for jobs, times in sorted(jobs_per_batch.items())},
         "minimiser": merged.metadata.get("minimiser"),
-        "longest_pause_seconds": pause,
-        "pause_since": since and since.isoformat(timespec="seconds"),
         "problems": problems,
     }
 
@@ -127,7 +114,6 @@ def line_of(row: dict[str, Any]) -> str:
         f"{row['converged']} converged",
         f"seed {row['seed']}",
         f"{row['batches']} batches (jobs: {jobs})",
-        f"longest pause {row['longest_pause_seconds']:.0f} s from {row['pause_since']}",
     ]
     return f"{', '.join(parts)}: {'; '.join(row['problems']) or 'all there, once'}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import ase.io
@@ -138,19 +137,25 @@ def test_lost_and_doubled_structures_are_seen():
     assert "1 structures not asked for, the first with index 5" in check.problems_of(whole, half, 5)
 
 
-def test_longest_pause():
-    start = datetime(2026, 1, 1)
-    times = [start + timedelta(seconds=seconds) for seconds in (30, 0, 10, 100)]
-    assert check.longest_pause(times) == (70.0, start + timedelta(seconds=30))
-    assert check.longest_pause([]) == (0.0, None)
-
-
-def test_check_of_a_search(relax_code, lennard_jones):
+@pytest.fixture
+def searched(relax_code, lennard_jones):
     recipe = Recipe.propose("Ar", formula_units=[2], volume_per_formula_unit=45.0, minimum_separations={"Ar-Ar": 3.0})
-    builder = SearchWorkChain.get_builder_from_protocol(
-        relax_code, lennard_jones, recipe, 1.5, 5, overrides={"jobs": 1, "batch_size": 3}
-    )
-    search = run_get_node(builder)[1]
+
+    def search(batch_size):
+        overrides = {"jobs": 1, "batch_size": batch_size}
+        inputs = (relax_code, lennard_jones, recipe, 1.5, 5)
+        return run_get_node(SearchWorkChain.get_builder_from_protocol(*inputs, overrides=overrides))[1]
+
+    return search
+
+
+def test_check_of_a_search_in_one_batch(searched):
+    row = check.check(searched(5))
+    assert (row["problems"], row["structures"], row["batches"], row["jobs_per_batch"]) == ([], 5, 1, {"1": 1})
+
+
+def test_check_of_a_search(searched):
+    search = searched(3)
     row = check.check(search)
     assert (row["problems"], row["structures"], row["batches"], row["jobs_per_batch"]) == ([], 5, 2, {"1": 2})
     assert check.check_together([row]) == []
