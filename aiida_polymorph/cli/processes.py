@@ -31,7 +31,6 @@ NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
 GO_ON = "`verdi process repair; verdi daemon start`"
 """A daemon that is stopped while a process submits a child may lose the child's task: `repair` makes it again."""
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BETWEEN_STEPS = 0.5
 
 
 def daemon_is_running() -> bool:
@@ -180,7 +179,7 @@ class Starter:
     def let_time_pass(self, nodes: Sequence[orm.ProcessNode]) -> None:
         """Wait for a moment, in which processes of our own make progress."""
         if self._runner is not None:
-            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
+            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_LOOKS))
         elif not all(node.is_terminated for node in nodes):
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -190,7 +189,7 @@ class Starter:
             if not process.has_terminated():
                 process.kill("interrupted")
         if self._runner is not None:
-            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_STEPS))
+            self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_LOOKS))
             say("\nInterrupted; the same command takes up what is finished.")
         else:
             say("\nStopped waiting; the daemon goes on as long as it runs, and the same command takes up what it has.")

@@ -10,6 +10,7 @@ import click
 from aiida_polymorph.cli.machine import searches_at_once, share_of_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
+from aiida_polymorph.search.batches import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -83,7 +84,11 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     type=click.IntRange(min=1),
     help="Jobs of a search side by side, with one process each.  [one job on all cores]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in a job.  [at most 2000 for a process]")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help=f"Structures in a job.  [at most {LARGEST_BATCH} for a process]",
+)
 @click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
 @CODE
 @AS_JSON

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from math import ceil
 from typing import Any
 
 from aiida import orm
@@ -22,13 +21,11 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import merge
+from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require, validate_options
-
-LARGEST_BATCH = 2000
-"""Structures for each process of a job. Between two jobs some seconds pass: little beside the minutes of so many."""
 
 JOBS_IN_A_QUEUE = 20
 """Jobs side by side where a queue shares out the machine."""
@@ -69,17 +66,6 @@ def default_jobs(computer: orm.Computer) -> int:
     if computer.transport_type != "core.local":
         return stated
     return max(stated, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def plan(number: int, jobs: int, batch_size: int | None = None, processes: int = 1) -> list[tuple[int, int]]:
-    """Return the batches of a search as (first index, how many).
-
-    Without a size: as many batches as jobs, or a multiple of it, so that all jobs end at about the same time, with at
-    most `LARGEST_BATCH` structures for each of a job's processes.
-    """
-    rounds = ceil(number / (jobs * processes * LARGEST_BATCH))
-    size = batch_size or ceil(number / (jobs * rounds))
-    return [(first, min(size, number - first)) for first in range(0, number, size)]
 
 
 class SearchWorkChain(ProtocolMixin, WorkChain):

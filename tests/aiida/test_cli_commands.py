@@ -51,7 +51,7 @@ def potential_file(tmp_path, lennard_jones):
 @pytest.fixture
 def run(monkeypatch):
     """Return a function that runs a command and returns its result; anything but a clean end fails."""
-    monkeypatch.setattr("aiida_polymorph.cli.processes.SECONDS_BETWEEN_STEPS", 0.05)
+    monkeypatch.setattr("aiida_polymorph.cli.processes.SECONDS_BETWEEN_LOOKS", 0.05)
 
     def command(*args: str, exit_code: int = 0):
         result = CliRunner().invoke(main, [str(arg) for arg in args])

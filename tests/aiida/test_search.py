@@ -13,8 +13,9 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.calculations.functions.structures import extract_structure, generate_structures
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
-from aiida_polymorph.workflows.search import JOBS_IN_A_QUEUE, LARGEST_BATCH, SearchWorkChain, default_jobs, plan
+from aiida_polymorph.workflows.search import JOBS_IN_A_QUEUE, SearchWorkChain, default_jobs
 
 LOSE_SECOND_BATCH = """
     import numpy as np
