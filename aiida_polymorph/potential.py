@@ -20,6 +20,7 @@ KEYS = (
     "citation",
     "units",
     "commands",
+    "dynamics_commands",
     "charges",
     "files",
     "calculator",
@@ -38,6 +39,8 @@ class Potential:
         citation: where it was published.
         units: LAMMPS's `units`, `real` or `metal` (LAMMPS only).
         commands: LAMMPS commands from `pair_style` on (`pair_coeff`, `kspace_style`, `neighbor`, ...), one each.
+        dynamics_commands: the same with settings that suit molecular dynamics of some hundred atoms, where there are
+            faster ones; the energy of the perfect crystal is taken from `commands` in any case (LAMMPS only).
         charges: charge in e by element; given, atoms are of style `charge`, else of style `atomic`.
         files: name -> text of the files that the commands read.
         calculator: import path of an ASE calculator, e.g. `ase.calculators.lj.LennardJones` (ASE only).
@@ -53,6 +56,7 @@ class Potential:
     citation: str = ""
     units: str = "metal"
     commands: tuple[str, ...] = ()
+    dynamics_commands: tuple[str, ...] = ()
     charges: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     calculator: str = ""
@@ -69,8 +73,10 @@ class Potential:
     def _check_lammps(self) -> None:
         if self.units not in LAMMPS_UNITS:
             raise ValueError(f"potential {self.name!r}: units is {self.units!r}, must be real or metal")
-        if not any(command.split()[:1] == ["pair_style"] for command in self.commands):
-            raise ValueError(f"potential {self.name!r}: commands hold no pair_style")
+        for name in ("commands", "dynamics_commands"):
+            commands = getattr(self, name)
+            if (commands or name == "commands") and not any(line.split()[:1] == ["pair_style"] for line in commands):
+                raise ValueError(f"potential {self.name!r}: {name} hold no pair_style")
         if self.charges and set(self.charges) != set(self.species):
             raise ValueError(f"potential {self.name!r}: charges must be given for each of {', '.join(self.species)}")
         if any("/" in name for name in self.files):
@@ -96,11 +102,12 @@ class Potential:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all entries as JSON-serialisable values; `from_dict` takes them back."""
-        return {**asdict(self), "species": list(self.species), "commands": list(self.commands)}
+        lists = {name: list(getattr(self, name)) for name in ("species", "commands", "dynamics_commands")}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> Potential:
-        """Build a potential from plain values; `commands` may be one text of several lines.
+        """Build a potential from plain values; commands may be one text of several lines.
 
         Raises:
             ValueError: if a key is unknown or one of name, engine, species is missing.
@@ -113,10 +120,8 @@ class Potential:
             raise ValueError(f"potential: {', '.join(missing)} missing")
         if isinstance(entries["species"], str):
             raise ValueError(f"potential: species is {entries['species']!r}, must be a list of elements")
-        commands = entries.get("commands", ())
-        lines = commands.splitlines() if isinstance(commands, str) else commands
-        kept = tuple(line.strip() for line in lines if line.split("#")[0].strip())
-        return cls(**{**entries, "species": tuple(entries["species"]), "commands": kept})
+        commands = {name: _lines(entries.get(name, ())) for name in ("commands", "dynamics_commands")}
+        return cls(**{**entries, "species": tuple(entries["species"]), **commands})
 
     @classmethod
     def from_file(cls, path: str | Path) -> Potential:
@@ -137,6 +142,11 @@ class Potential:
         except OSError as error:
             raise ValueError(f"potential file {path}: {error}") from error
         return cls.from_dict({**entries, "files": files})
+
+
+def _lines(commands: str | Iterable[str]) -> tuple[str, ...]:
+    lines = commands.splitlines() if isinstance(commands, str) else commands
+    return tuple(line.strip() for line in lines if line.split("#")[0].strip())
 
 
 def shipped_potentials() -> list[str]:

@@ -1,0 +1,1 @@
+"""LAMMPS as plain text: scripts of molecular dynamics in, series and crystals out."""

@@ -1,0 +1,144 @@
+"""Supercells for molecular dynamics, and mean cells that keep the symmetry of a crystal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.build import make_supercell
+from ase.geometry import minkowski_reduce
+
+from aiida_polymorph.lammps.system import lammps_frame
+
+SPREAD = 0.3
+"""Cells whose number of atoms is off the target by up to this share may be taken for a better shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Supercell:
+    """A supercell of a primitive cell.
+
+    Attributes:
+        primitive: the primitive cell.
+        matrix: whole numbers; rows are the supercell's vectors in those of the primitive cell, shape (3, 3).
+        atoms: the supercell, its cell lower triangular and compact.
+    """
+
+    primitive: Atoms
+    matrix: np.ndarray
+    atoms: Atoms
+
+    @property
+    def width(self) -> float:
+        """Smallest distance of opposite faces, angstrom."""
+        return smallest_width(np.asarray(self.atoms.cell))
+
+
+def smallest_width(cell: np.ndarray) -> float:
+    """Return the smallest distance of opposite faces of a cell (rows), in its unit of length."""
+    return float(1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max())
+
+
+def primitive_cell(atoms: Atoms, symprec: float = 0.01) -> Atoms:
+    """Return a primitive cell, not turned; the crystal itself where spglib finds no symmetry."""
+    import spglib
+
+    try:
+        found = spglib.find_primitive((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec)
+    except spglib.SpglibError:
+        found = None
+    if found is None:
+        return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    cell, scaled, numbers = found
+    return Atoms(numbers, scaled_positions=scaled, cell=cell, pbc=True)
+
+
+def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = 0.01) -> Supercell:
+    """Return a supercell of about `target_atoms` atoms whose shape is as near to a cube as it gets.
+
+    Raises:
+        ValueError: if the target is not positive.
+    """
+    if not target_atoms > 0:
+        raise ValueError(f"target_atoms is {target_atoms}, must be positive")
+    primitive = primitive_cell(atoms, symprec)
+    cell = np.asarray(minkowski_reduce(primitive.cell)[0])
+    reduction = np.rint(cell @ np.linalg.inv(primitive.cell)).astype(int)
+    candidates = _candidates(cell, len(primitive), target_atoms)
+    best = min(candidates, key=lambda matrix: _badness(matrix, cell, len(primitive), target_atoms))
+    return build_supercell(primitive, best @ reduction)
+
+
+def build_supercell(primitive: Atoms, matrix: np.ndarray) -> Supercell:
+    """Return the supercell of a matrix, with compact vectors in LAMMPS's frame."""
+    reduced, operation = minkowski_reduce(np.asarray(matrix) @ np.asarray(primitive.cell))
+    if np.linalg.det(reduced) < 0:
+        operation = -operation
+    matrix = operation @ np.asarray(matrix)
+    return Supercell(primitive, matrix, lammps_frame(make_supercell(primitive, matrix)))
+
+
+def _candidates(cell: np.ndarray, atoms: int, target: int) -> list[np.ndarray]:
+    """Return matrices that make cells near to cubes of several edges, turned as the axes of the cell allow."""
+    volume = abs(np.linalg.det(cell)) * target / atoms
+    axes = [np.eye(3), _frame(cell), _frame(cell[[1, 2, 0]]), _frame(cell[[2, 0, 1]])]
+    found = {}
+    for scale in np.linspace(0.8, 1.25, 46):
+        for frame in axes:
+            matrix = np.rint(scale * volume ** (1 / 3) * frame @ np.linalg.inv(cell)).astype(int)
+            if round(np.linalg.det(matrix)) != 0:
+                found[matrix.tobytes()] = matrix if np.linalg.det(matrix) > 0 else -matrix
+    repeats = np.maximum(1, np.rint(volume ** (1 / 3) / np.linalg.norm(cell, axis=1))).astype(int)
+    return [*found.values(), np.diag(repeats)]
+
+
+def _frame(cell: np.ndarray) -> np.ndarray:
+    """Return an orthonormal frame along the first vector and in the plane of the first two."""
+    turned, _ = np.linalg.qr(cell.T)
+    return turned.T
+
+
+def _badness(matrix: np.ndarray, cell: np.ndarray, atoms: int, target: int) -> float:
+    """Return how far a supercell is from a cube, plus how far its size from the target."""
+    vectors = matrix @ cell
+    count = abs(np.linalg.det(matrix)) * atoms
+    edge = abs(np.linalg.det(vectors)) ** (1 / 3)
+    off = abs(count / target - 1)
+    return float(1 - smallest_width(vectors) / edge + (0.3 * off if off <= SPREAD else 10 * off))
+
+
+def symmetric_cell(atoms: Atoms, mean_cell: np.ndarray, symprec: float = 0.01) -> np.ndarray:
+    """Return a mean cell averaged over what the symmetry of the crystal makes equivalent.
+
+    The strain from the crystal's cell to the mean cell is averaged over the crystal's point group.
+
+    Args:
+        atoms: the crystal before, a supercell of it.
+        mean_cell: rows are vectors, lower triangular as the crystal's, angstrom, shape (3, 3).
+        symprec: of spglib, angstrom.
+
+    Returns:
+        Lower triangular, shape (3, 3).
+    """
+    cell = np.asarray(atoms.cell)
+    deformation = np.linalg.inv(cell) @ mean_cell
+    metric = deformation @ deformation.T
+    rotations = _point_group(atoms, symprec)
+    averaged = np.mean([rotation @ metric @ rotation.T for rotation in rotations], axis=0)
+    return np.linalg.cholesky(cell @ averaged @ cell.T)
+
+
+def _point_group(atoms: Atoms, symprec: float) -> np.ndarray:
+    """Return the rotations of the crystal in Cartesian coordinates, shape (operations, 3, 3)."""
+    import spglib
+
+    try:
+        found = spglib.get_symmetry((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec)
+    except spglib.SpglibError:
+        found = None
+    if found is None:
+        return np.eye(3)[None]
+    cell = np.asarray(atoms.cell).T
+    unique = np.unique(found["rotations"], axis=0)
+    return np.array([cell @ rotation @ np.linalg.inv(cell) for rotation in unique])
