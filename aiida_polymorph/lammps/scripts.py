@@ -25,7 +25,7 @@ from aiida_polymorph.lammps.system import (
 from aiida_polymorph.potential import Potential
 
 MINIMUM_DUMP, MEAN_DUMP, FINAL_DUMP = "minimum.dump", "mean.dump", "final.dump"
-NPT_FILE, NVT_FILE, CELL_FILE = "npt.dat", "nvt.dat", "cell.dat"
+START_FILE, NPT_FILE, NVT_FILE = "start.dat", "npt.dat", "nvt.dat"
 STAGE_FILE, SWITCHING_FILE = "stage_{:02d}.dat", "switching_{:02d}.dat"
 SNAPSHOTS_FILE, FORCES_DUMP, ENERGIES_FILE = "snapshots.dump", "forces.dump", "energies.dat"
 
@@ -94,6 +94,8 @@ def equilibrate_script(atoms: Atoms, potential: Potential, settings: Equilibrate
         *displacement_variables(),
         *squares,
         *(f"variable {name} equal {name}" for name in ("vol", "pe", "temp", *BOX)),
+        f"fix start all ave/time 1 1 1 v_pe file {START_FILE} format ' %.14g' title2 '# step energy'",
+        *("run 0", "unfix start"),
         f"timestep {time_text(potential, s.timestep_fs)}",
         f"velocity all create {2 * s.temperature!r} {velocity} mom yes",
         f"fix cell all nph tri {pressure} {pressure} {barostat} flip no",

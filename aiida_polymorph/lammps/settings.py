@@ -92,6 +92,11 @@ class EquilibrateSettings(Settings):
     interval: int = 5
     seed: int = 1
 
+    @property
+    def total_steps(self) -> int:
+        """Steps of molecular dynamics, all together."""
+        return self.equilibration_steps + self.npt_steps + self.nvt_steps + min(self.equilibration_steps, 500)
+
 
 @dataclass(frozen=True)
 class SpringsSettings(Settings):
