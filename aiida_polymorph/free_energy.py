@@ -14,7 +14,7 @@ from ase import Atoms
 from aiida_polymorph.lammps.results import collect
 from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings, Settings, SpringsSettings
 from aiida_polymorph.lammps.system import energy_unit
-from aiida_polymorph.lammps.tasks import run_task
+from aiida_polymorph.lammps.tasks import LammpsFailedError, run_task
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.thermodynamics.assembly import (
     assemble,
@@ -29,6 +29,7 @@ from aiida_polymorph.thermodynamics.free_energy import FreeEnergy
 from aiida_polymorph.thermodynamics.frenkel_ladd import own_springs
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.phonons import Phonons
+from aiida_polymorph.thermodynamics.quasi_harmonic import assemble_quasi_harmonic, further
 from aiida_polymorph.thermodynamics.routes import (
     Outcome,
     digest_springs,
@@ -39,7 +40,11 @@ from aiida_polymorph.thermodynamics.routes import (
     next_springs,
     next_switching,
 )
+from aiida_polymorph.thermodynamics.rungs import MOST_RUNGS, Rung, ladder, rung_reason
 from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell
+
+SAME_PRESSURE = 1e-6
+"""Pressures this near, GPa, are one."""
 
 Runner = Callable[..., dict[str, np.ndarray]]
 
@@ -75,7 +80,9 @@ def compute_free_energy(
     executable: str | None = None,
     **parameters: Any,
 ) -> FreeEnergy:
-    """Return the Gibbs energy of a crystal at a temperature (K) and a pressure (GPa) by Frenkel-Ladd.
+    """Return the Gibbs energy of a crystal at a temperature (K) and a pressure (GPa).
+
+    By Frenkel-Ladd; with `method="harmonic"` as `compute_quasi_harmonic`.
 
     Args:
         atoms: the crystal, any cell of it.
@@ -94,6 +101,8 @@ def compute_free_energy(
     asked = FreeEnergyParameters.from_dict({"temperature": temperature, "pressure_gpa": pressure_gpa, **parameters})
     with tempfile.TemporaryDirectory() as temporary:
         machine = Machine(folder or Path(temporary), potential, executable)
+        if asked.method == "harmonic":
+            return run_quasi_harmonic(machine, atoms, asked)
         equilibration = equilibrate(machine, atoms, asked)
         crystal, static = minimised(
             equilibration.atoms, machine.task("minimise", equilibration.atoms, MinimiseSettings())
@@ -101,6 +110,76 @@ def compute_free_energy(
         outcome = ROUTES[asked.method](machine, crystal, own_springs(equilibration.mean_squares, temperature), asked)
         phonons = compute_phonons(machine, crystal, asked.symprec)
     return assemble(asked, equilibration, crystal, static, outcome, phonons)
+
+
+def compute_quasi_harmonic(
+    atoms: Atoms,
+    potential: Potential,
+    temperature: float,
+    pressure_gpa: float = 0.0,
+    *,
+    folder: Path | None = None,
+    executable: str | None = None,
+    **parameters: Any,
+) -> FreeEnergy:
+    """Return the Gibbs energy of a crystal at a temperature (K) and a pressure (GPa) from phonons of several cells.
+
+    Takes seconds. Where the phonons don't give a number, it is nan with a reason; see
+    `thermodynamics.quasi_harmonic.quasi_harmonic`.
+
+    Args:
+        atoms: the crystal, any cell of it.
+        potential: of LAMMPS.
+        temperature: K.
+        pressure_gpa: GPa.
+        folder: where LAMMPS runs; a temporary one without it.
+        executable: LAMMPS; see `lammps.tasks.run_task`.
+        parameters: see `FreeEnergyParameters`: target_atoms, convention, symprec, target_error; a remark names others
+            that are given, as they have no meaning here.
+
+    Raises:
+        ValueError: if a parameter is not allowed or the potential doesn't fit.
+        NotMetastableError: if the crystal transforms when it is relaxed at 0 K and the pressure.
+        LammpsFailedError: if LAMMPS stops there.
+    """
+    given = {**parameters, "method": "harmonic"}
+    return compute_free_energy(
+        atoms, potential, temperature, pressure_gpa, folder=folder, executable=executable, **given
+    )
+
+
+def run_quasi_harmonic(machine: Machine, atoms: Atoms, asked: FreeEnergyParameters) -> FreeEnergy:
+    """Relax a ladder of cells, longer where the minimum isn't between them yet, and return the Gibbs energy.
+
+    Raises:
+        NotMetastableError: if the crystal transforms at 0 K and the pressure.
+    """
+    supercell = near_cubic_supercell(atoms, asked.target_atoms, asked.symprec).atoms
+    first = relax_rung(machine, supercell, asked.pressure_gpa, asked.symprec)
+    following = ladder(asked.pressure_gpa, asked.temperature, first.volume / first.atoms_per_unit)
+    rungs, failed, tried = [first], [], [asked.pressure_gpa]
+    while new := [each for each in following if not np.isclose(tried, each, atol=SAME_PRESSURE).any()]:
+        for pressure_gpa in new[: MOST_RUNGS - len(tried)]:
+            try:
+                rungs.append(relax_rung(machine, first.crystal, pressure_gpa, asked.symprec))
+            except (NotMetastableError, LammpsFailedError) as error:
+                failed.append(f"no cell at {pressure_gpa:g} GPa: {error}")
+        tried += new
+        following = further(rungs, asked.temperature, asked.pressure_gpa, asked.convention)
+    return assemble_quasi_harmonic(asked, rungs, failed)
+
+
+def relax_rung(machine: Machine, start: Atoms, pressure_gpa: float, symprec: float = 0.01) -> Rung:
+    """Return a crystal relaxed at 0 K and a pressure, with its phonons.
+
+    Raises:
+        NotMetastableError: if it is another one afterwards.
+    """
+    crystal, static = minimised(start, machine.task("minimise", start, MinimiseSettings(pressure_gpa)))
+    reason = rung_reason(start, crystal)
+    if reason:
+        raise NotMetastableError(reason)
+    return Rung(pressure_gpa, crystal, static, compute_phonons(machine, crystal, symprec))
 
 
 def equilibrate(machine: Machine, atoms: Atoms, asked: FreeEnergyParameters) -> Equilibration:

@@ -78,12 +78,29 @@ def find_code(label: str | None) -> orm.AbstractCode:
     Raises:
         ValueError: if there is none.
     """
+    from aiida_polymorph.cli.profiles import RELAX_CODE
+
+    return _load_code(label, RELAX_CODE)
+
+
+def find_lammps(label: str | None) -> orm.AbstractCode:
+    """Return the code of LAMMPS: the one named, or the one that `setup` made.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    from aiida_polymorph.cli.profiles import LAMMPS_CODE
+
+    return _load_code(label, LAMMPS_CODE)
+
+
+def _load_code(label: str | None, own: str) -> orm.AbstractCode:
     from aiida import orm
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-    from aiida_polymorph.cli.profiles import COMPUTER, RELAX_CODE
+    from aiida_polymorph.cli.profiles import COMPUTER
 
-    wanted = label or f"{RELAX_CODE}@{COMPUTER}"
+    wanted = label or f"{own}@{COMPUTER}"
     try:
         return orm.load_code(wanted)
     except (NotExistent, MultipleObjectsError) as error:

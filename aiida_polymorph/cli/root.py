@@ -20,6 +20,7 @@ COMMANDS = {
     "import": "exchange",
     "export": "exchange",
     "analyse": "analyse",
+    "free-energy": "free_energy",
     "phases": "analyse",
     "explain": "report",
     "report": "report",
@@ -40,7 +41,9 @@ class CommandGroup(click.Group):
         """Import the command's module."""
         if cmd_name not in COMMANDS:
             return None
-        return getattr(import_module(f"aiida_polymorph.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command")
+        return getattr(
+            import_module(f"aiida_polymorph.cli.{COMMANDS[cmd_name]}"), f"{cmd_name.replace('-', '_')}_command"
+        )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong becomes one message, unless the debug variable is set."""

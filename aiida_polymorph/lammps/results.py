@@ -13,7 +13,7 @@ ENERGIES = ("energy", "virial", "springs", "force")
 
 
 def collect(texts: Mapping[str, str], unit: float) -> dict[str, np.ndarray]:
-    """Return the arrays of a task's output files, named `file__column` (series), `file__cell` and `file__values` (dumps).
+    """Return the arrays of a task's output files: `file__column` of series, `file__cell` and `file__values` of dumps.
 
     Args:
         texts: name -> content of the files.
@@ -42,9 +42,8 @@ def part(arrays: Mapping[str, np.ndarray], stem: str) -> dict[str, np.ndarray]:
     """
     found = {name.removeprefix(f"{stem}__"): values for name, values in arrays.items() if name.startswith(f"{stem}__")}
     if not found:
-        raise ValueError(
-            f"there is no output {stem!r}; there are {', '.join(sorted({n.split('__')[0] for n in arrays}))}"
-        )
+        known = ", ".join(sorted({name.split("__")[0] for name in arrays}))
+        raise ValueError(f"there is no output {stem!r}; there are {known}")
     return found
 
 

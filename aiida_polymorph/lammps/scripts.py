@@ -45,7 +45,8 @@ def minimise_script(atoms: Atoms, potential: Potential, settings: MinimiseSettin
         minimise,
         "variable energy equal pe",
         "variable largest equal fmax",
-        f"fix energies all ave/time 1 1 1 v_energy v_largest file {ENERGIES_FILE} format ' %.14g' title2 '# step energy force'",
+        f"fix energies all ave/time 1 1 1 v_energy v_largest file {ENERGIES_FILE} format ' %.14g' "
+        "title2 '# step energy force'",
         f"dump minimum all custom 1 {MINIMUM_DUMP} id type xu yu zu",
         "dump_modify minimum sort id format float %.12g",
         "run 0",

@@ -3,7 +3,7 @@
 | task | settings | question |
 |---|---|---|
 | `minimise` | `MinimiseSettings` | where are the atoms at 0 K, and what is their energy? |
-| `equilibrate` | `EquilibrateSettings` | what is the mean cell at this temperature and pressure, and the energy in it? |
+| `equilibrate` | `EquilibrateSettings` | what are mean cell and energy at a temperature and pressure? |
 | `springs` | `SpringsSettings` | how do springs of several strengths stretch? |
 | `switching` | `SwitchingSettings` | what work turns the crystal into springs, and back? |
 | `evaluate` | `EvaluateSettings` | what are energies and forces at these positions? |

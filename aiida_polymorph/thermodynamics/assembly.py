@@ -33,7 +33,7 @@ LOGARITHM_DOUBT = 0.2
 """Part of the logarithmic finite-size term that may be wrong: what it is off by for phases whose phonons are known."""
 
 LARGEST_RELAXATION = 1.0
-"""Atoms that move farther than this within the cell (angstrom, root mean square) at 0 K have found another structure."""
+"""Atoms that move farther than this (angstrom, root mean square) when relaxed at 0 K are in another structure."""
 
 
 def minimised(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> tuple[Atoms, float]:

@@ -1,4 +1,4 @@
-"""What molecular dynamics at constant pressure tells: mean cell, energy, displacements, and whether the crystal lasted."""
+"""What dynamics at constant pressure tells: mean cell, energy, displacements, and whether the crystal lasted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Equilibration:
     """A crystal at temperature and pressure; N atoms, Z formula units.
 
     Attributes:
-        atoms: the crystal in the mean cell, which has the symmetry of the one before, sites at its fractional coordinates.
+        atoms: the crystal in the mean cell, with the symmetry and the fractional coordinates of the one before.
         volume: angstrom^3 per formula unit.
         volume_spread: standard deviation of the volume's fluctuations, angstrom^3 per formula unit.
         enthalpy: mean potential energy + P V in eV per formula unit, of the infinite crystal (3/2 kB T for every atom

@@ -17,6 +17,7 @@ METHODS = ("equilibrium", "switching", "harmonic")
 CONVENTIONS = ("unit", "mass", "quantum")
 """Thermal wavelength 1 angstrom for every atom; each element's own; that, and the harmonic quantum correction."""
 
+UNKNOWN = Estimate(np.nan, np.nan)
 FINITE_SIZE = ("phonons", "logarithm", "none")
 
 
@@ -49,7 +50,7 @@ class FreeEnergy:
     atoms: int
     steps: int
     volume: Estimate
-    enthalpy: Estimate = Estimate(np.nan, np.nan)
+    enthalpy: Estimate = UNKNOWN
     reason: str = ""
     remarks: tuple[str, ...] = ()
     checks: Mapping[str, float] = field(default_factory=dict)

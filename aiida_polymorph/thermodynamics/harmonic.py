@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
-from ase.units import kB
 
 from aiida_polymorph.structures import formula_units_of
+from aiida_polymorph.thermodynamics.phonons import displaced_positions, mean_log_curvature, phonons_from_forces
+from aiida_polymorph.units import KB
 
-if TYPE_CHECKING:
-    from phonopy import Phonopy
-
-SMALLEST_SQUARE = 1e-6
-"""Squared frequencies (eV/angstrom^2 per atomic mass unit) up to this mean that there is no restoring force."""
+NO_MESH = 1e-3
+"""The supercell's own modes count, so that a mesh of one point will do, angstrom."""
 
 Forces = Callable[[Atoms], np.ndarray]
 """Forces in eV/angstrom on the atoms of a periodic structure, shape (n, 3)."""
@@ -65,16 +62,16 @@ def harmonic_entropy(
     for name, value in (("temperature", temperature), ("length", length), ("displacement", displacement)):
         if not value > 0:
             raise ValueError(f"{name} is {value}, must be positive")
-    phonon, force_calls = _phonons(primitive, forces, multiples(primitive, length), displacement)
-    squares = _squared_frequencies(phonon)
-    soft = float(np.mean(squares <= SMALLEST_SQUARE))
-    log_curvature = np.nan if soft else float(np.log(squares).mean() + np.log(phonon.masses).mean())
+    matrix = np.diag(multiples(primitive, length))
+    supercell, displaced = displaced_positions(primitive, matrix, displacement)
+    found = np.array([forces(_moved(supercell, positions)) for positions in displaced])
+    phonons = phonons_from_forces(primitive, matrix, found, displacement=displacement, mesh_length=NO_MESH)
     modes = 3 * len(primitive) / formula_units_of(primitive.numbers)
     return HarmonicEntropy(
-        entropy=modes / 2 * float(1 + np.log(2 * np.pi * kB * temperature) - log_curvature),
-        soft_modes=soft,
-        force_calls=force_calls,
-        atoms=len(phonon.supercell),
+        entropy=modes / 2 * float(1 + np.log(2 * np.pi * KB * temperature) - mean_log_curvature(phonons)),
+        soft_modes=phonons.soft_modes,
+        force_calls=phonons.displacements,
+        atoms=phonons.atoms,
     )
 
 
@@ -84,35 +81,5 @@ def multiples(cell: Atoms, length: float) -> tuple[int, int, int]:
     return a, b, c
 
 
-def _squared_frequencies(phonon: Phonopy) -> np.ndarray:
-    """Return those of all modes of the supercell but its translations, eV/angstrom^2 per atomic mass unit."""
-    from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
-
-    points = get_commensurate_points(phonon.supercell_matrix)
-    frequencies = phonon.run_qpoints(points).frequencies / phonon.unit_conversion_factor
-    at_centre = np.all(np.abs(points) < 1e-9, axis=1)
-    translations = 3
-    smallest = np.argsort(np.abs(frequencies[at_centre][0]))[:translations]
-    kept = np.ones(frequencies.shape, dtype=bool)
-    kept[np.flatnonzero(at_centre)[0], smallest] = False
-    return (np.sign(frequencies) * frequencies**2)[kept]
-
-
-def _phonons(
-    primitive: Atoms, forces: Forces, repeats: tuple[int, int, int], displacement: float
-) -> tuple[Phonopy, int]:
-    """Return phonopy's object with force constants, and the number of evaluations."""
-    from phonopy import Phonopy
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    cell = PhonopyAtoms(primitive.get_chemical_symbols(), cell=primitive.cell[:], positions=primitive.positions)
-    phonon = Phonopy(cell, supercell_matrix=np.diag(repeats), primitive_matrix=np.eye(3), log_level=0)
-    phonon.generate_displacements(distance=displacement)
-    displaced = [
-        Atoms(each.symbols, cell=each.cell, positions=each.positions, pbc=True)
-        for each in phonon.supercells_with_displacements
-    ]
-    phonon.forces = [forces(atoms) for atoms in displaced]
-    phonon.produce_force_constants()
-    phonon.symmetrize_force_constants()
-    return phonon, len(displaced)
+def _moved(supercell: Atoms, positions: np.ndarray) -> Atoms:
+    return Atoms(supercell.symbols, cell=supercell.cell, positions=positions, pbc=True)

@@ -7,6 +7,7 @@ its force constants are exact whatever the range of the forces; those of the inf
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ COULOMB = 14.399645
 """e^2 / (4 pi eps0) in eV angstrom."""
 
 MESH_LENGTH = 60.0
-"""The Brillouin zone is sampled as by a supercell this long in each direction, angstrom."""
+"""angstrom; see `phonons_from_forces`."""
 
 HBAR_SQUARED = 4.18015929e-3
 """hbar^2 in eV^2 for squared frequencies in eV/angstrom^2 per atomic mass unit."""
@@ -92,6 +93,7 @@ def phonons_from_forces(
     forces: np.ndarray,
     charges: Mapping[str, float] | None = None,
     displacement: float = 0.01,
+    mesh_length: float = MESH_LENGTH,
 ) -> Phonons:
     """Return the phonons from the forces on displaced supercells.
 
@@ -102,6 +104,7 @@ def phonons_from_forces(
         charges: of rigid ions, e, by element; with them the interpolation has the long-ranged part of the forces
             exactly (their own effective charges, and a dielectric constant of 1).
         displacement: as given to `displaced_positions`.
+        mesh_length: the Brillouin zone is sampled as by a supercell this long in each direction, angstrom.
 
     Raises:
         ValueError: if the forces are too few or too many.
@@ -117,13 +120,11 @@ def phonons_from_forces(
     if charges:
         born = np.array([charges[symbol] * np.eye(3) for symbol in primitive.get_chemical_symbols()])
         phonon.nac_params = {"born": born, "dielectric": np.eye(3), "factor": COULOMB}
-    mesh = np.maximum(1, np.ceil(MESH_LENGTH / primitive.cell.lengths())).astype(int)
-    phonon.run_mesh(mesh, is_gamma_center=False, is_mesh_symmetry=True)
-    found = phonon.get_mesh_dict()
+    bulk, weights = _sampled(phonon, primitive, mesh_length)
     return Phonons(
         supercell=supercell,
-        bulk=_squared(phonon, found["frequencies"]),
-        weights=found["weights"] / found["weights"].sum(),
+        bulk=bulk,
+        weights=weights,
         masses=np.array(phonon.primitive.masses),
         volume=float(primitive.get_volume()),
         displacements=count,
@@ -145,6 +146,16 @@ def supercell_free_energy(phonons: Phonons, temperature: float) -> float:
     log_curvatures -= 3 * np.log(phonons.masses.mean())
     log_integral = ((3 * atoms - 3) * np.log(2 * np.pi * KB * temperature) - log_curvatures) / 2
     return float(-KB * temperature * (np.log(phonons.volume) + 1.5 * np.log(atoms) + log_integral) / atoms)
+
+
+def mean_log_curvature(phonons: Phonons) -> float:
+    """Return the mean of ln k over the supercell's modes but its translations, k in eV/angstrom^2.
+
+    nan where a mode has no restoring force.
+    """
+    if phonons.soft_modes > 0:
+        return float("nan")
+    return float(np.log(phonons.supercell).mean()) + _mean_log_mass(phonons)
 
 
 def bulk_free_energy(phonons: Phonons, temperature: float) -> float:
@@ -170,6 +181,19 @@ def quantum_correction(phonons: Phonons, temperature: float) -> float:
     return float(KB * temperature * 3 * (phonons.weights @ per_mode.mean(axis=1)))
 
 
+def quantum_energy(phonons: Phonons, temperature: float) -> float:
+    """Return the quantum less the classical energy (3 kB T) of the infinite harmonic crystal, per atom in eV.
+
+    nan where a mode has no restoring force.
+    """
+    if phonons.soft_bulk > 0:
+        return float("nan")
+    ratio = np.sqrt(HBAR_SQUARED * phonons.bulk) / (KB * temperature)
+    # 1 / (exp(x) - 1), written so that nothing overflows at low temperatures.
+    per_mode = ratio / 2 - ratio * np.exp(-ratio) / np.expm1(-ratio) - 1
+    return float(KB * temperature * 3 * (phonons.weights @ per_mode.mean(axis=1)))
+
+
 def _mean_log_mass(phonons: Phonons) -> float:
     return float(np.log(phonons.masses).mean())
 
@@ -189,6 +213,20 @@ def _phonopy(primitive: Atoms, matrix: np.ndarray, displacement: float) -> Phono
 def _squared(phonon: Phonopy, frequencies: np.ndarray) -> np.ndarray:
     scaled = np.asarray(frequencies) / phonon.unit_conversion_factor
     return np.sign(scaled) * scaled**2
+
+
+def _sampled(phonon: Phonopy, primitive: Atoms, mesh_length: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return squared frequencies and weights over the Brillouin zone.
+
+    Even numbers of points lie around the centre, where translations have no restoring force, not on it.
+    """
+    mesh = 2 * np.ceil(mesh_length / primitive.cell.lengths() / 2).astype(int)
+    with warnings.catch_warnings():
+        # Phonopy tells where such points can't use all of the symmetry, which costs time only.
+        warnings.filterwarnings("ignore", message="Half-grid shift|Mesh .* is incompatible")
+        phonon.run_mesh(mesh, is_gamma_center=False, is_mesh_symmetry=True)
+    weights = phonon.mesh.weights
+    return _squared(phonon, phonon.mesh.frequencies), weights / weights.sum()
 
 
 def _commensurate(phonon: Phonopy) -> np.ndarray:

@@ -229,9 +229,8 @@ def next_switching(
     if (outcome.error <= target.error and not too_fast) or left < shortest:
         return None
     factor = max((outcome.error / (0.9 * target.error)) ** 2, 2.0 if too_fast else 1.0)
-    length = (
-        int(10 * np.ceil(min(settings.switching_steps * factor, left / 2 - settings.equilibration_steps) / 10)) - 10
-    )
+    most = left / 2 - settings.equilibration_steps
+    length = int(10 * np.floor(min(settings.switching_steps * factor, most) / 10))
     return replace(settings, pairs=1, switching_steps=max(length, settings.switching_steps), seed=settings.seed + 1)
 
 

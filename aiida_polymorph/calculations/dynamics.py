@@ -1,0 +1,118 @@
+"""DynamicsCalculation: one task of molecular dynamics, plain LAMMPS input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+
+from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.record import RecordData
+from aiida_polymorph.lammps.scripts import SNAPSHOTS_FILE
+from aiida_polymorph.lammps.system import SCRIPT_FILE
+from aiida_polymorph.lammps.tasks import LOG_FILE, OUTPUT_PATTERNS, make_settings, task_files
+
+POSITIONS = "positions"
+ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+
+
+def task_of(parameters: orm.Dict) -> tuple[str, dict[str, Any]]:
+    """Return name and settings of the task."""
+    return parameters["task"], dict(parameters["settings"])
+
+
+def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
+    """Return what is wrong with a task and its settings, None if nothing."""
+    if parameters is None:
+        return None
+    if set(parameters.get_dict()) != {"task", "settings"}:
+        return f"parameters has the keys {', '.join(parameters.get_dict())}; it needs task and settings"
+    return problem_of(make_settings, *task_of(parameters))
+
+
+def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, None if everything does."""
+    if not {"crystal", "potential", "parameters"} <= set(inputs):
+        return None
+    potential, atoms = inputs["potential"].to_potential(), inputs["crystal"].get_ase()
+    task, settings = task_of(inputs["parameters"])
+    if (task == "evaluate") != (POSITIONS in inputs):
+        return f"positions must be given for the task evaluate, and for no other; the task is {task}"
+    if task == "evaluate" and inputs[POSITIONS].get_array(POSITIONS).shape[1:] != (len(atoms), 3):
+        return f"positions has shape {inputs[POSITIONS].get_array(POSITIONS).shape}, must be (frames, {len(atoms)}, 3)"
+    if potential.engine != "lammps":
+        return f"potential {potential.name!r} runs with {potential.engine}; molecular dynamics needs LAMMPS"
+    missing = set(atoms.symbols) - set(settings.get("springs", atoms.symbols))
+    if missing:
+        return f"settings: springs are missing for {', '.join(sorted(missing))}"
+    return problem_of(potential.check_species, atoms.get_chemical_symbols())
+
+
+class DynamicsCalculation(CalcJob):
+    """Run one task of `aiida_polymorph.lammps.tasks` with `lmp`, which is all that the computer needs."""
+
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define inputs, outputs and exit codes."""
+        super().define(spec)
+        spec.input("crystal", valid_type=orm.StructureData, help="The atoms; positions come back in LAMMPS's frame.")
+        spec.input("potential", valid_type=PotentialData, help="How to compute energies; one of LAMMPS.")
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=validate_parameters,
+            help="`task`, one of minimise, equilibrate, springs, switching, evaluate, and its `settings`.",
+        )
+        spec.input(
+            POSITIONS,
+            valid_type=orm.ArrayData,
+            required=False,
+            help="For evaluate: array `positions` (frames, N, 3), angstrom, in LAMMPS's frame.",
+        )
+        spec.inputs.validator = validate_inputs
+        spec.inputs["code"].help = "LAMMPS's executable, with EXTRA-FIX, KSPACE and what the potential needs."
+        options = spec.inputs["metadata"]["options"]
+        options["resources"].default = lambda: dict(ONE_PROCESS)
+        options["withmpi"].default = False
+        options["parser_name"].default = "polymorph.dynamics"
+        options["environment_variables"].default = lambda: {"OMP_NUM_THREADS": "1"}
+
+        spec.output("results", valid_type=RecordData, help="Series and crystals, in eV, angstrom and K.")
+        spec.exit_code(
+            300, "ERROR_NOT_STARTED", invalidates_cache=True, message="LAMMPS did not start; its last words: {message}"
+        )
+        spec.exit_code(310, "ERROR_STOPPED_EARLY", invalidates_cache=True, message="LAMMPS was stopped before its end")
+        spec.exit_code(320, "ERROR_LAMMPS", message="LAMMPS gave up: {message}")
+        spec.exit_code(
+            330, "ERROR_UNREADABLE_RESULTS", invalidates_cache=True, message="the results can't be read: {message}"
+        )
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the job's files; given positions are not stored a second time."""
+        task, settings = task_of(self.inputs.parameters)
+        positions = np.asarray(self.inputs[POSITIONS].get_array(POSITIONS)) if POSITIONS in self.inputs else None
+        potential = self.inputs.potential.to_potential()
+        files = task_files(task, self.inputs.crystal.get_ase(), potential, make_settings(task, settings), positions)
+        for name, text in files.items():
+            (Path(folder.abspath) / name).write_text(text)
+        code = CodeInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = ["-in", SCRIPT_FILE, "-log", LOG_FILE, "-screen", "none"]
+        code.stdout_name, code.stderr_name = "lammps.out", "lammps.err"
+
+        info = CalcInfo()
+        info.codes_info = [code]
+        info.provenance_exclude_list = [name for name in (SNAPSHOTS_FILE, *potential.files) if name in files]
+        info.retrieve_list = [LOG_FILE, code.stdout_name, code.stderr_name]
+        info.retrieve_temporary_list = [(pattern, ".", 0) for pattern in OUTPUT_PATTERNS]
+        return info

@@ -1,0 +1,193 @@
+"""`free-energy`: the Gibbs energy of a phase, term by term."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, add_profile
+from aiida_polymorph.cli.output import Column, print_json, say, table
+
+if TYPE_CHECKING:
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+METHODS = ("equilibrium", "switching", "harmonic")
+
+TERMS: list[Column] = [
+    ("term", "term", ""),
+    ("eV/f.u.", "value", ".5f"),
+    ("error", "error", ".5f"),
+]
+
+
+class Methods(click.ParamType):
+    """Methods as `equilibrium,switching`."""
+
+    name = "methods"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the methods in the order given."""
+        if isinstance(value, tuple):
+            return value
+        methods = tuple(part.strip() for part in value.split(","))
+        unknown = [method for method in methods if method not in METHODS]
+        if unknown:
+            self.fail(f"{', '.join(unknown)} is not a method; there are {', '.join(METHODS)}", param, ctx)
+        return tuple(dict.fromkeys(methods))
+
+
+@click.command("free-energy")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@POTENTIAL
+@click.option("--pressure", "pressure_gpa", type=float, default=0.0, show_default=True, metavar="GPA")
+@click.option("--temperature", type=float, required=True, metavar="K")
+@click.option(
+    "--method",
+    "methods",
+    type=Methods(),
+    default="equilibrium",
+    show_default=True,
+    help="equilibrium or switching (Frenkel-Ladd), harmonic (quasi-harmonic), or several, e.g. equilibrium,harmonic.",
+)
+@click.option("--error", "target_error", type=float, help="Wanted standard error, eV per formula unit.")
+@click.option("--atoms", "target_atoms", type=int, help="About how many atoms the supercell has.")
+@click.option("--max-steps", type=int, help="Steps of molecular dynamics at most, for springs or switching.")
+@click.option(
+    "--convention",
+    type=click.Choice(["unit", "mass", "quantum"]),
+    help="Thermal wavelength 1 A; each element's own; that and the harmonic quantum correction.",
+)
+@click.option("--finite-size", type=click.Choice(["phonons", "logarithm", "none"]), help="Finite-size term.")
+@click.option("--seed", type=int, help="Of all random numbers.")
+@click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
+@click.option(
+    "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
+)
+@AS_JSON
+@add_profile
+def free_energy_command(
+    file: str,
+    potential_name: str,
+    pressure_gpa: float,
+    temperature: float,
+    methods: tuple[str, ...],
+    protocol: str | None,
+    code_label: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Gibbs energy of the phase in FILE at a temperature and pressure, term by term, with errors.
+
+    Classical, with a thermal wavelength of 1 angstrom for every atom, unless another --convention is asked for. With
+    several methods, --json gives a list.
+
+    \b
+    Examples:
+      aiida-polymorph free-energy rutile.res --potential matsui-akaogi --temperature 700
+      aiida-polymorph free-energy pyrite.cif --potential my.yaml --pressure 40 --temperature 1600 --method switching
+    """
+    from aiida import orm
+
+    from aiida_polymorph.cli.nodes import find_lammps, potential_node
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.formats import read_structures
+
+    structure = orm.StructureData(ase=one_structure(file, read_structures([file])))
+    given = {name: value for name, value in settings.items() if value is not None}
+    code, potential = find_lammps(code_label), potential_node(potential_name)
+    builders = [
+        free_energy_builder(code, structure, potential, temperature, pressure_gpa, method, protocol, given)
+        for method in methods
+    ]
+    nodes = carry_out(builders, StepWatch("free energy"))
+    rows = [free_energy_row(node) for node in nodes]
+    if as_json:
+        print_json(rows if len(methods) > 1 else rows[0])
+        return
+    for node, row in zip(nodes, rows, strict=True):
+        say(f"Process {node.pk}.")
+        click.echo(free_energy_text(row))
+
+
+def one_structure(file: str, structures: Any) -> Any:
+    """Return the structure of a file.
+
+    Raises:
+        ValueError: if there isn't exactly one.
+    """
+    if len(structures) != 1:
+        raise ValueError(f"{file} holds {len(structures)} structures; a free energy is that of one")
+    return structures[0]
+
+
+def free_energy_builder(
+    code: orm.AbstractCode,
+    structure: orm.StructureData,
+    potential: Any,
+    temperature: float,
+    pressure_gpa: float,
+    method: str,
+    protocol: str | None,
+    parameters: dict[str, Any],
+) -> ProcessBuilder:
+    """Return the builder of one free energy."""
+    from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
+
+    overrides = {"parameters": {**parameters, "method": method}}
+    return FreeEnergyWorkChain.get_builder_from_protocol(
+        code, structure, potential, temperature, pressure_gpa, protocol, overrides
+    )
+
+
+def free_energy_row(node: orm.ProcessNode) -> dict[str, Any]:
+    """Return the entries of `free-energy`.
+
+    Raises:
+        ValueError: if the process has brought nothing.
+    """
+    from aiida_polymorph.cli.nodes import why_not
+
+    if "free_energy" not in node.outputs:
+        raise ValueError(f"process {node.pk} made no free energy: {why_not(node)}")
+    found = node.outputs.free_energy
+    if not node.is_finished_ok:
+        say(f"Warning: {node.exit_message}")
+    value = found.value
+    return {
+        "gibbs_energy_ev_per_formula_unit": value("gibbs_energy"),
+        "error_ev_per_formula_unit": value("error"),
+        "pressure_gpa": value("pressure_gpa"),
+        "temperature_k": value("temperature"),
+        "method": value("method"),
+        "atoms": value("atoms"),
+        "steps": value("steps"),
+        "terms": {name: {"value": term[0], "error": term[1]} for name, term in value("terms").items()},
+        "metastable": value("metastable"),
+        "reason": value("reason") or value("became") or "",
+        "became": value("became"),
+        "convention": value("convention"),
+        "finite_size": value("finite_size"),
+        "volume_a3_per_formula_unit": value("volume")[0],
+        "enthalpy_ev_per_formula_unit": value("enthalpy")[0],
+        "remarks": value("remarks"),
+        "node": found.pk,
+    }
+
+
+def free_energy_text(row: dict[str, Any]) -> str:
+    """Return a free energy for people."""
+    place = f"{row['temperature_k']:g} K, {row['pressure_gpa']:g} GPa, {row['method']}"
+    if not row["metastable"]:
+        return f"{place}: no free energy. {row['reason']}"
+    terms = [{"term": name, **term} for name, term in row["terms"].items()]
+    total = {
+        "term": "Gibbs energy",
+        "value": row["gibbs_energy_ev_per_formula_unit"],
+        "error": row["error_ev_per_formula_unit"],
+    }
+    lines = [f"{place}: {row['atoms']} atoms, {row['steps']} steps, convention {row['convention']}"]
+    lines += [table([*terms, total], TERMS), *(f"Note: {remark}" for remark in row["remarks"])]
+    return "\n".join(lines)
