@@ -45,7 +45,9 @@ def primitive_cell(atoms: Atoms, symprec: float = 0.01) -> Atoms:
     import spglib
 
     try:
-        found = spglib.find_primitive((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec)
+        # Without `no_idealize` spglib turns the cell, as its find_primitive does.
+        cell = (np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
+        found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=True, symprec=symprec)
     except spglib.SpglibError:
         found = None
     if found is None:
@@ -133,6 +135,7 @@ def _point_group(atoms: Atoms, symprec: float) -> np.ndarray:
     """Return the rotations of the crystal in Cartesian coordinates, shape (operations, 3, 3)."""
     import spglib
 
+    atoms = primitive_cell(atoms, symprec)  # spglib leaves out what a supercell's lattice doesn't have
     try:
         found = spglib.get_symmetry((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec)
     except spglib.SpglibError:

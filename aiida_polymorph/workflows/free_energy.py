@@ -5,63 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
 from aiida_polymorph.calculations.functions.free_energy import (
     combine,
     displace,
     draw_positions,
-    make_supercell,
     parameters_of,
     refuse,
     runs_of,
     springs_of,
-    take_equilibration,
     take_minimum,
 )
-from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import plain
-from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings, Settings
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
+from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
 from aiida_polymorph.thermodynamics.routes import first_springs, first_switching, next_springs, next_switching
-from aiida_polymorph.thermodynamics.supercell import smallest_width
 from aiida_polymorph.workflows.children import submit_once
-from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
+from aiida_polymorph.workflows.equilibrate import TOO_SMALL, EquilibrateWorkChain
+from aiida_polymorph.workflows.parameters import PARAMETERS_HELP, validate_parameters
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+from aiida_polymorph.workflows.tasks import DynamicsMixin, task
 
-SKIN = 2.0
-"""Distance (angstrom) by which LAMMPS's neighbour lists reach beyond the cutoff, in units real and metal."""
-
+PASSED_ON = [
+    EquilibrateWorkChain.exit_codes[name].status for name in ("ERROR_NOT_METASTABLE", "ERROR_SUPERCELL_TOO_SMALL")
+]
+"""Exit codes of the equilibration that are also those of the free energy."""
 
 TOLERANCE = 1.001
 """An error is as wanted up to this factor."""
 
 
-def task(name: str, settings: Settings) -> orm.Dict:
-    """Return the node that asks for a task."""
-    return orm.Dict({"task": name, "settings": plain(settings.to_dict())})
-
-
-def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
-    """Return what is wrong with the parameters, None if nothing."""
-    return problem_of(FreeEnergyParameters.from_dict, parameters.get_dict()) if parameters else None
-
-
-def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
-    """Return what doesn't fit together in the inputs, None if everything does."""
-    if not {"structure", "potential"} <= set(inputs):
-        return None
-    potential = inputs["potential"].to_potential()
-    if potential.engine != "lammps":
-        return f"potential {potential.name!r} runs with {potential.engine}; free energies need one of LAMMPS"
-    return problem_of(potential.check_species, inputs["structure"].get_ase().get_chemical_symbols())
-
-
-class FreeEnergyWorkChain(ProtocolMixin, WorkChain):
+class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
     """Compute the Gibbs energy of one phase at one temperature and pressure by Frenkel-Ladd."""
 
     _protocol_file = "free_energy.yaml"
@@ -70,29 +47,14 @@ class FreeEnergyWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS's executable.")
-        spec.input("structure", valid_type=orm.StructureData, help="The phase, any cell of it.")
-        spec.input("potential", valid_type=PotentialData, help="How to compute energies; one of LAMMPS.")
         spec.input(
             "parameters",
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             validator=validate_parameters,
-            help="temperature (K), pressure_gpa, method, target_error (eV per formula unit), target_atoms, ...; see "
-            "aiida_polymorph.thermodynamics.parameters.",
+            help=PARAMETERS_HELP,
         )
-        spec.input(
-            "options",
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            help="Options of the jobs: resources, max_wallclock_seconds, queue_name, ...",
-        )
-        spec.inputs.validator = validate_inputs
         spec.outline(
-            cls.build,
-            cls.minimise,
-            cls.inspect_minimum,
             cls.equilibrate,
             cls.inspect_equilibration,
             cls.minimise_in_mean_cell,
@@ -104,7 +66,6 @@ class FreeEnergyWorkChain(ProtocolMixin, WorkChain):
         )
         spec.output("free_energy", valid_type=FreeEnergyData, help="Gibbs energy, term by term.")
         spec.output("crystal", valid_type=orm.StructureData, required=False, help="The crystal in its mean cell.")
-        spec.exit_code(401, "ERROR_JOB_FAILED", message="{label} failed: {message}")
         spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")
         spec.exit_code(
             420,
@@ -115,52 +76,30 @@ class FreeEnergyWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             430,
             "ERROR_SUPERCELL_TOO_SMALL",
-            message="the supercell of {atoms} atoms is {width:.1f} angstrom wide, less than twice the potential's cutoff "
-            "of {cutoff:.1f}; ask for target_atoms of {needed} or more",
+            message=TOO_SMALL,
         )
 
     # --- the crystal ---------------------------------------------------------------------------------------------
 
-    def build(self) -> None:
-        """Make the supercell."""
-        self.ctx.crystal = make_supercell(self.inputs.structure, self.inputs.parameters)
-        self.ctx.runs = []
-
-    def minimise(self) -> ToContext:
-        """Relax it at 0 K and the pressure."""
-        asked = parameters_of(self.inputs.parameters)
-        return ToContext(
-            minimise=self._submit("minimise", task("minimise", MinimiseSettings(asked.pressure_gpa)), self.ctx.crystal)
-        )
-
-    def inspect_minimum(self) -> ExitCode | None:
-        """Stop where the supercell is too small, or the phase is no minimum."""
-        failed = self._failed("minimise")
-        if failed:
-            return failed
-        results = self.ctx.minimise.outputs.results
-        too_small = self._too_small(results.value("neighbour_cutoff"))
-        if too_small:
-            return too_small
-        taken = take_minimum(self.ctx.crystal, results)
-        self.ctx.crystal, self.ctx.minimum = taken["crystal"], taken["summary"]
-        return self._unstable(taken["summary"]["reason"])
-
     def equilibrate(self) -> ToContext:
-        """Run molecular dynamics at constant pressure and temperature."""
-        settings = parameters_of(self.inputs.parameters).equilibrate_settings()
-        return ToContext(equilibrate=self._submit("equilibrate", task("equilibrate", settings), self.ctx.crystal))
+        """Bring the phase to temperature and pressure."""
+        self.ctx.runs = []
+        inputs = {**self._shared(), "structure": self.inputs.structure, "parameters": self.inputs.parameters}
+        return ToContext(equilibrate=submit_once(self, "equilibrate", EquilibrateWorkChain, **inputs))
 
     def inspect_equilibration(self) -> ExitCode | None:
         """Take the mean cell, and stop where the phase did not last."""
+        process = self.ctx.equilibrate
+        if process.exit_status in PASSED_ON:
+            if "summary" in process.outputs:
+                self.out("free_energy", refuse(self.inputs.parameters, self.inputs.structure, process.outputs.summary))
+            return ExitCode(process.exit_status, process.exit_message)
         failed = self._failed("equilibrate")
         if failed:
             return failed
-        results = self.ctx.equilibrate.outputs.results
-        taken = take_equilibration(self.ctx.crystal, self.ctx.minimum, results, self.inputs.parameters)
-        self.ctx.crystal, self.ctx.equilibration = taken["crystal"], taken["summary"]
-        self.ctx.equilibrated = taken["crystal"]
-        return self._unstable(taken["summary"]["reason"])
+        self.ctx.equilibration = process.outputs.summary
+        self.ctx.crystal = self.ctx.equilibrated = process.outputs.crystal
+        return None
 
     def minimise_in_mean_cell(self) -> ToContext:
         """Relax the positions in the mean cell."""
@@ -261,42 +200,6 @@ class FreeEnergyWorkChain(ProtocolMixin, WorkChain):
             runs[f"settings_{number:02d}"] = process.inputs.parameters
             runs[f"results_{number:02d}"] = process.outputs.results
         return {**runs, "energies": self.ctx.drawn.outputs.results} if "drawn" in self.ctx else runs
-
-    def _submit(
-        self, label: str, parameters: orm.Dict, crystal: orm.StructureData, positions: orm.ArrayData | None = None
-    ) -> orm.ProcessNode:
-        inputs = {"code": self.inputs.code, "potential": self.inputs.potential, "crystal": crystal}
-        inputs |= {"parameters": parameters}
-        inputs |= {} if positions is None else {"positions": positions}
-        inputs |= {"options": self.inputs.options} if "options" in self.inputs else {}
-        return submit_once(self, label, DynamicsWorkChain, **inputs)
-
-    def _failed(self, label: str) -> ExitCode | None:
-        process = self.ctx[label]
-        if process.is_finished_ok:
-            return None
-        message = process.exit_message or f"it ended as {process.process_state.value}"
-        return self.exit_codes.ERROR_JOB_FAILED.format(label=f"{label} ({process.pk})", message=message)
-
-    def _unstable(self, reason: str) -> ExitCode | None:
-        """Return the exit code of a phase that does not last, with what is known as output; None if it lasts."""
-        if not reason:
-            return None
-        self.out("free_energy", refuse(self.inputs.parameters, self.ctx.crystal, orm.Str(reason)))
-        return self.exit_codes.ERROR_NOT_METASTABLE.format(reason=reason)
-
-    def _too_small(self, listed: float | None) -> ExitCode | None:
-        """Return the exit code of a supercell in which an atom would see itself; long-ranged potentials always do."""
-        potential, atoms = self.inputs.potential.to_potential(), self.ctx.crystal.get_ase()
-        if listed is None or any(line.startswith("kspace_style") for line in potential.commands):
-            return None
-        cutoff, width = listed - SKIN, smallest_width(np.asarray(atoms.cell))
-        if width >= 2 * cutoff:
-            return None
-        needed = int(np.ceil(len(atoms) * (2 * cutoff / width) ** 3))
-        return self.exit_codes.ERROR_SUPERCELL_TOO_SMALL.format(
-            atoms=len(atoms), width=width, cutoff=cutoff, needed=needed
-        )
 
     @classmethod
     def get_builder_from_protocol(

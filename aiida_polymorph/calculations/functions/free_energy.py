@@ -145,9 +145,10 @@ def combine(
 
 
 @calcfunction
-def refuse(parameters: orm.Dict, crystal: orm.StructureData, reason: orm.Str) -> FreeEnergyData:
+def refuse(parameters: orm.Dict, structure: orm.StructureData, summary: orm.Dict) -> FreeEnergyData:
     """Return the Gibbs energy of a phase that does not last: no number, and the reason."""
-    asked, atoms = parameters_of(parameters), crystal.get_ase()
+    asked = parameters_of(parameters)
+    supercell = near_cubic_supercell(structure.get_ase(), asked.target_atoms, asked.symprec).atoms
     found = FreeEnergy(
         temperature=asked.temperature,
         pressure_gpa=asked.pressure_gpa,
@@ -155,10 +156,10 @@ def refuse(parameters: orm.Dict, crystal: orm.StructureData, reason: orm.Str) ->
         convention=asked.convention,
         finite_size="none",
         terms={},
-        atoms=len(atoms),
-        steps=0,
+        atoms=len(supercell),
+        steps=summary.get("steps", 0),
         volume=UNKNOWN,
-        reason=reason.value,
+        reason=summary["reason"],
     )
     return FreeEnergyData.from_free_energy(found)
 

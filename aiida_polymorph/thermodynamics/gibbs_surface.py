@@ -1,0 +1,186 @@
+"""Gibbs energies of one phase over a grid of temperatures and pressures, from molecular dynamics at its points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_polymorph.thermodynamics.integration import Curve, along_isobar, along_isotherm, closure
+from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.units import KB
+
+Place = tuple[float, float]
+"""Temperature (K) and pressure (GPa)."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What dynamics told at one place, per formula unit.
+
+    Attributes:
+        enthalpy: without kinetic energy, eV.
+        volume: angstrom^3.
+        reason: why the phase does not last there, "" if it does.
+    """
+
+    enthalpy: Estimate
+    volume: Estimate
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """Gibbs energy at one place, eV per formula unit.
+
+    Attributes:
+        temperature: K.
+        pressure_gpa: GPa.
+        value: with error; None where the phase does not last or can't be reached.
+        gap: by how much the loop from the reference over this place fails to close, with error; None where there is
+            no loop.
+        reason: why there is no value, "" if there is one.
+    """
+
+    temperature: float
+    pressure_gpa: float
+    value: Estimate | None
+    gap: Estimate | None = None
+    reason: str = ""
+
+
+def grid(asked: Sequence[float], step: float) -> list[float]:
+    """Return the values asked for, rising, with others between them so that none is farther than `step` from the next.
+
+    Raises:
+        ValueError: if nothing is asked for, or the step is not positive.
+    """
+    if not asked or not step > 0:
+        raise ValueError(f"a grid needs values and a positive step, got {list(asked)} and {step}")
+    values = sorted(set(asked))
+    found = [values[0]]
+    for low, high in zip(values, values[1:], strict=False):
+        pieces = max(1, int(np.ceil((high - low) / step - 1e-9)))
+        found += [float(each) for each in np.linspace(low, high, pieces + 1)[1:]]
+    return found
+
+
+def stretches(pressures: Sequence[float], lasts: Sequence[bool], asked: Sequence[float]) -> list[list[float]]:
+    """Return the runs of neighbouring pressures at which a phase lasts, those that hold a pressure asked for."""
+    runs: list[list[float]] = [[]]
+    for pressure, there in zip(pressures, lasts, strict=True):
+        if there:
+            runs[-1].append(pressure)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if set(run) & set(asked)]
+
+
+def gibbs_surface(
+    states: Mapping[Place, State],
+    references: Mapping[Place, Estimate],
+    temperatures: Sequence[float],
+    pressures: Sequence[float],
+    kinetic_atoms: int = 0,
+) -> list[Gibbs]:
+    """Return the Gibbs energies at all temperatures and pressures asked for.
+
+    Along the isotherm of the references' temperature to each pressure, and from there along isobars.
+
+    Args:
+        states: by temperature and pressure.
+        references: Gibbs energies by temperature and pressure, all at the lowest temperature.
+        temperatures: asked for, K.
+        pressures: asked for, GPa.
+        kinetic_atoms: atoms in a formula unit whose kinetic energy counts to the enthalpy of Gibbs-Helmholtz: 0 in
+            the convention of one wavelength at all temperatures, all of them where wavelengths are the elements' own.
+    """
+    return [
+        _gibbs(states, references, (temperature, pressure), kinetic_atoms)
+        for pressure in pressures
+        for temperature in sorted(temperatures)
+    ]
+
+
+def _gibbs(
+    states: Mapping[Place, State], references: Mapping[Place, Estimate], place: Place, kinetic_atoms: int
+) -> Gibbs:
+    temperature, pressure = place
+    reached = _reference(states, references, pressure)
+    if reached is None:
+        reason = _reason(states, (next(iter(references))[0] if references else temperature, pressure))
+        return Gibbs(temperature, pressure, None, reason=reason)
+    (start_temperature, start_pressure), start = reached
+    isotherm = _isotherm(states, start_temperature)
+    compressed = along_isotherm(start, isotherm, start_pressure, pressure)
+    isobar = _isobar(states, pressure, kinetic_atoms)
+    if temperature > isobar.points.max() + 1e-9:
+        return Gibbs(temperature, pressure, None, reason=_reason(states, place))
+    value = along_isobar(compressed, isobar, start_temperature, temperature)
+    gap = _gap(states, reached, place, value, kinetic_atoms)
+    return Gibbs(temperature, pressure, value, gap)
+
+
+def _gap(
+    states: Mapping[Place, State], reached: tuple[Place, Estimate], place: Place, value: Estimate, kinetic_atoms: int
+) -> Estimate | None:
+    """Return how the other way round compares: along the isobar of the reference first."""
+    (start_temperature, start_pressure), start = reached
+    temperature, pressure = place
+    if temperature == start_temperature or pressure == start_pressure:
+        return None
+    isobar, isotherm = _isobar(states, start_pressure, kinetic_atoms), _isotherm(states, temperature)
+    points = set(isotherm.points.tolist())
+    if temperature not in isobar.points or not {pressure, start_pressure} <= points:
+        return None
+    heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
+    other = along_isotherm(heated, isotherm, start_pressure, pressure)
+    share = start.error * temperature / start_temperature
+    own = Estimate(value.value, float(np.sqrt(max(value.error**2 - share**2, 0.0))))
+    return closure((own, other))
+
+
+def _reference(
+    states: Mapping[Place, State], references: Mapping[Place, Estimate], pressure: float
+) -> tuple[Place, Estimate] | None:
+    """Return the reference from which a pressure is reached over places where the phase lasts."""
+    for place, value in references.items():
+        low, high = sorted((place[1], pressure))
+        between = [state for (t, p), state in states.items() if t == place[0] and low <= p <= high]
+        if (place[0], pressure) in states and all(not state.reason for state in between):
+            return place, value
+    return None
+
+
+def _isotherm(states: Mapping[Place, State], temperature: float) -> Curve:
+    places = [(p, state.volume) for (t, p), state in states.items() if t == temperature and not state.reason]
+    return _curve(places)
+
+
+def _isobar(states: Mapping[Place, State], pressure: float, kinetic_atoms: int) -> Curve:
+    """Return the enthalpy up to the first temperature at which the phase does not last."""
+    rising = sorted((t, state) for (t, p), state in states.items() if p == pressure)
+    kept: list[tuple[float, Estimate]] = []
+    for temperature, state in rising:
+        if state.reason:
+            break
+        kinetic = 1.5 * KB * temperature * kinetic_atoms
+        kept.append((temperature, Estimate(state.enthalpy.value + kinetic, state.enthalpy.error)))
+    return _curve(kept)
+
+
+def _curve(places: Sequence[tuple[float, Estimate]]) -> Curve:
+    points = sorted(places)
+    values, errors = np.array([each[1] for each in points]).T
+    return Curve(np.array([each[0] for each in points]), values, errors)
+
+
+def _reason(states: Mapping[Place, State], place: Place) -> str:
+    """Return why a place has no value: what happened there, or on the way to it."""
+    temperature, pressure = place
+    on_the_way = sorted((t, state.reason) for (t, p), state in states.items() if p == pressure and t <= temperature)
+    found = [(t, reason) for t, reason in on_the_way if reason]
+    if not found:
+        return "not reached from any pressure where the free energy is known"
+    return found[0][1] if found[0][0] == temperature else f"at {found[0][0]:g} K already: {found[0][1]}"

@@ -1,0 +1,70 @@
+"""What the WorkChains of molecular dynamics share: inputs, and children that run one task each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessSpec, WorkChain
+
+from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.record import plain
+from aiida_polymorph.lammps.settings import Settings
+from aiida_polymorph.workflows.children import submit_once
+from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
+
+
+def task(name: str, settings: Settings) -> orm.Dict:
+    """Return the node that asks for a task."""
+    return orm.Dict({"task": name, "settings": plain(settings.to_dict())})
+
+
+def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
+    """Return what doesn't fit together in structure and potential, None if everything does."""
+    if not {"structure", "potential"} <= set(inputs):
+        return None
+    potential = inputs["potential"].to_potential()
+    if potential.engine != "lammps":
+        return f"potential {potential.name!r} runs with {potential.engine}; free energies need one of LAMMPS"
+    return problem_of(potential.check_species, inputs["structure"].get_ase().get_chemical_symbols())
+
+
+class DynamicsMixin(WorkChain):
+    """Inputs of a WorkChain that runs tasks of molecular dynamics on one phase, and how it runs them."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define what they share."""
+        super().define(spec)
+        spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS's executable.")
+        spec.input("structure", valid_type=orm.StructureData, help="The phase, any cell of it.")
+        spec.input("potential", valid_type=PotentialData, help="How to compute energies; one of LAMMPS.")
+        spec.input(
+            "options",
+            valid_type=orm.Dict,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help="Options of the jobs: resources, max_wallclock_seconds, queue_name, ...",
+        )
+        spec.inputs.validator = validate_phase
+        spec.exit_code(401, "ERROR_JOB_FAILED", message="{label} failed: {message}")
+
+    def _shared(self) -> dict[str, orm.Data]:
+        """Return the inputs that every child takes."""
+        return {name: self.inputs[name] for name in ("code", "potential", "options") if name in self.inputs}
+
+    def _submit(
+        self, label: str, parameters: orm.Dict, crystal: orm.StructureData, positions: orm.ArrayData | None = None
+    ) -> orm.ProcessNode:
+        inputs = {**self._shared(), "crystal": crystal, "parameters": parameters}
+        inputs |= {} if positions is None else {"positions": positions}
+        return submit_once(self, label, DynamicsWorkChain, **inputs)
+
+    def _failed(self, label: str) -> ExitCode | None:
+        process = self.ctx[label]
+        if process.is_finished_ok:
+            return None
+        message = process.exit_message or f"it ended as {process.process_state.value}"
+        return self.exit_codes.ERROR_JOB_FAILED.format(label=f"{label} ({process.pk})", message=message)
