@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "exchange",
     "analyse": "analyse",
     "free-energy": "free_energy",
+    "integrate": "integrate",
     "phases": "analyse",
     "explain": "report",
     "report": "report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def grid(asked: Sequence[float], step: float) -> list[float]:
         raise ValueError(f"a grid needs values and a positive step, got {list(asked)} and {step}")
     values = sorted(set(asked))
     found = [values[0]]
-    for low, high in zip(values, values[1:], strict=False):
+    for low, high in pairwise(values):
         pieces = max(1, int(np.ceil((high - low) / step - 1e-9)))
         found += [float(each) for each in np.linspace(low, high, pieces + 1)[1:]]
     return found

@@ -22,8 +22,8 @@ SKIN = 2.0
 
 
 TOO_SMALL = (
-    "the supercell of {atoms} atoms is {width:.1f} angstrom wide, less than twice the potential's cutoff of {cutoff:.1f}; "
-    "ask for target_atoms of {needed} or more"
+    "the supercell of {atoms} atoms is {width:.1f} angstrom wide, less than twice the potential's cutoff of "
+    "{cutoff:.1f}; ask for target_atoms of {needed} or more"
 )
 
 

@@ -1,0 +1,133 @@
+"""`integrate`: Gibbs energies of phases along isotherms and isobars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, pressures
+from aiida_polymorph.cli.output import Column, print_rows, say
+
+COLUMNS: list[Column] = [
+    ("name", "name", ""),
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("T (K)", "temperature_k", "g"),
+    ("G (eV/f.u.)", "gibbs_energy_ev_per_formula_unit", ".5f"),
+    ("error", "error_ev_per_formula_unit", ".5f"),
+    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
+    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
+    ("loop gap", "loop_gap_ev_per_formula_unit", ".5f"),
+    ("its error", "loop_gap_error_ev_per_formula_unit", ".5f"),
+    ("reason", "reason", ""),
+]
+
+
+@click.command("integrate")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@POTENTIAL
+@pressures()
+@click.option(
+    "--temperature",
+    "temperatures",
+    type=Numbers(),
+    required=True,
+    help="Temperatures in K: 700,1000,1300,1600 or a range.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["equilibrium", "switching"]),
+    help="Of the Frenkel-Ladd points at the lowest temperature.",
+)
+@click.option(
+    "--error", "target_error", type=float, help="Wanted error of the Frenkel-Ladd points, eV per formula unit."
+)
+@click.option("--atoms", "target_atoms", type=int, help="About how many atoms the supercells have.")
+@click.option(
+    "--convention", type=click.Choice(["unit", "mass"]), help="Thermal wavelength 1 A, or each element's own."
+)
+@click.option("--seed", type=int, help="Of all random numbers.")
+@click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
+@click.option(
+    "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
+)
+@AS_JSON
+@add_profile
+def integrate_command(
+    files: tuple[str, ...],
+    potential_name: str,
+    pressures_gpa: tuple[float, ...],
+    temperatures: tuple[float, ...],
+    protocol: str | None,
+    code_label: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Gibbs energies of the phases in FILES at all temperatures and pressures.
+
+    Frenkel-Ladd at the lowest temperature, then molecular dynamics along the isotherm and the isobars. Where a phase
+    does not last, the reason stands instead of a number. The gap of a loop is by how much going round over the point
+    fails to come back: it should be zero within its error.
+
+    \b
+    Examples:
+      aiida-polymorph integrate rutile.res --potential matsui-akaogi --pressure 0,20 --temperature 700,1000,1300,1600
+    """
+    from aiida_polymorph.cli.machine import cores, runs_here
+    from aiida_polymorph.cli.nodes import find_lammps, potential_node
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.formats import read_structures
+    from aiida_polymorph.workflows.integrate import IntegrateWorkChain
+
+    structures = read_structures(list(files))
+    code, potential = find_lammps(code_label), potential_node(potential_name)
+    given = {"parameters": {name: value for name, value in settings.items() if value is not None}}
+    here = runs_here(code)
+    side_by_side = max(1, cores() // len(structures)) if here else None
+    overrides = {**given, "at_once": side_by_side} if here else given
+    builders = [
+        IntegrateWorkChain.get_builder_from_protocol(
+            code, structure_node(structures[i]), potential, list(temperatures), list(pressures_gpa), protocol, overrides
+        )
+        for i in range(len(structures))
+    ]
+    nodes = carry_out(builders, StepWatch("integration"), at_once=cores() if here else None)
+    names = [str(name) for name in structures.column("name", "")]
+    rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
+    if not as_json:
+        say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")
+    print_rows(rows, COLUMNS, as_json)
+
+
+def structure_node(atoms: Any) -> Any:
+    """Return an unstored node of a structure."""
+    from aiida import orm
+
+    return orm.StructureData(ase=atoms)
+
+
+def integrate_rows(node: Any, name: str) -> list[dict[str, Any]]:
+    """Return the entries of `integrate` of one phase; one that failed altogether has none but a warning."""
+    from aiida_polymorph.cli.nodes import why_not
+
+    if not node.is_finished_ok:
+        say(f"Warning: {name}: {why_not(node)}")
+    if "gibbs_energies" not in node.outputs:
+        return []
+    return [
+        {
+            "name": name,
+            "pressure_gpa": point["pressure_gpa"],
+            "temperature_k": point["temperature_k"],
+            "gibbs_energy_ev_per_formula_unit": point["gibbs_energy"],
+            "error_ev_per_formula_unit": point["error"],
+            "enthalpy_ev_per_formula_unit": point["enthalpy"],
+            "volume_a3_per_formula_unit": point["volume"],
+            "metastable": point["metastable"],
+            "reason": point["reason"],
+            "loop_gap_ev_per_formula_unit": point["gap"],
+            "loop_gap_error_ev_per_formula_unit": point["gap_error"],
+        }
+        for point in node.outputs.gibbs_energies.points
+    ]

@@ -1,0 +1,223 @@
+"""IntegrateWorkChain: Gibbs energies of one phase along an isotherm and isobars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, append_, while_
+
+from aiida_polymorph.calculations.functions.integrate import integrate_over_grid
+from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.thermodynamics.gibbs_surface import Place, grid, stretches
+from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
+from aiida_polymorph.workflows.children import submit_once
+from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
+from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
+from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+from aiida_polymorph.workflows.tasks import DynamicsMixin
+
+NOT_METASTABLE = EquilibrateWorkChain.exit_codes.ERROR_NOT_METASTABLE.status
+
+
+def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
+    """Return what is wrong with the parameters, None if nothing."""
+    if parameters is None:
+        return None
+    given = parameters.get_dict()
+    twice = [name for name in ("temperature", "pressure_gpa") if name in given]
+    if twice:
+        return f"parameters holds {', '.join(twice)}: these are given as temperatures and pressures"
+    if given.get("convention") == "quantum":
+        return "convention is 'quantum': only 'unit' and 'mass' can be integrated"
+    return problem_of(FreeEnergyParameters.from_dict, {**given, "temperature": 1.0})
+
+
+def validate_numbers(numbers: orm.List | None, port: Any) -> str | None:
+    """Return what is wrong with temperatures or pressures, None if nothing."""
+    if numbers is None:
+        return None
+    values = numbers.get_list()
+    least = 1e-6 if port.name == "temperatures" else -20.0
+    if not values or not all(isinstance(each, int | float) and each >= least for each in values):
+        return (
+            f"{port.name} is {values}, must be a list of numbers, {'positive' if least > 0 else 'none below -20 GPa'}"
+        )
+    return None
+
+
+class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
+    """Integrate the Gibbs energy of one phase from Frenkel-Ladd points at the lowest temperature."""
+
+    _protocol_file = "integrate.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        for name, unit in (("temperatures", "K"), ("pressures", "GPa")):
+            spec.input(
+                name,
+                valid_type=orm.List,
+                serializer=orm.to_aiida_type,
+                validator=validate_numbers,
+                help=f"Where Gibbs energies are wanted, {unit}.",
+            )
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=validate_parameters,
+            help="As of polymorph.free_energy, without temperature and pressure.",
+        )
+        for name, unit in (("temperature_step", "K"), ("pressure_step", "GPa")):
+            spec.input(
+                name,
+                valid_type=orm.Float,
+                serializer=orm.to_aiida_type,
+                help=f"Largest distance of points on the way, {unit}.",
+            )
+        spec.input(
+            "at_once",
+            valid_type=orm.Int,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help="How many points run side by side; all where it is left out.",
+        )
+        spec.outline(
+            cls.plan_isotherm,
+            while_(cls.has_points_left)(cls.run_points),
+            cls.plan_references,
+            while_(cls.has_points_left)(cls.run_points),
+            cls.plan_isobars,
+            while_(cls.has_points_left)(cls.run_points),
+            cls.results,
+        )
+        spec.output(
+            "gibbs_energies", valid_type=GibbsEnergiesData, required=False, help="Gibbs energies, point by point."
+        )
+        spec.exit_code(402, "ERROR_NO_REFERENCE", message="no free energy could be computed: {message}")
+
+    def plan_isotherm(self) -> None:
+        """Plan the points at the lowest temperature."""
+        self.ctx.points, self.ctx.references = [], []
+        lowest = min(self.inputs.temperatures.get_list())
+        pressures = grid(self.inputs.pressures.get_list(), self.inputs.pressure_step.value)
+        self.ctx.left = [("point", lowest, pressure) for pressure in pressures]
+
+    def has_points_left(self) -> bool:
+        """Return whether there are planned points that have not run."""
+        return bool(self.ctx.left)
+
+    def run_points(self) -> None:
+        """Run the next points."""
+        number = self.inputs.at_once.value if "at_once" in self.inputs else len(self.ctx.left)
+        now, self.ctx.left = self.ctx.left[:number], self.ctx.left[number:]
+        for kind, temperature, pressure in now:
+            process = EquilibrateWorkChain if kind == "point" else FreeEnergyWorkChain
+            child = submit_once(
+                self, label_of(kind, temperature, pressure), process, **self._inputs_at(temperature, pressure)
+            )
+            self.to_context(**{f"{kind}s": append_(child)})
+
+    def plan_references(self) -> None:
+        """Plan a free energy for every stretch of pressures over which the phase lasts."""
+        lasts = {place[1]: not reason for place, reason in self._reasons().items()}
+        pressures, asked = sorted(lasts), self.inputs.pressures.get_list()
+        lowest = min(self.inputs.temperatures.get_list())
+        runs = stretches(pressures, [lasts[each] for each in pressures], asked)
+        self.ctx.left = [("reference", lowest, next(p for p in asked if p in run)) for run in runs]
+
+    def plan_isobars(self) -> None:
+        """Plan the higher temperatures at the pressures asked for."""
+        reasons = self._reasons()
+        lowest, *higher = grid(self.inputs.temperatures.get_list(), self.inputs.temperature_step.value)
+        known = [p for p in self.inputs.pressures.get_list() if reasons.get((lowest, p)) == ""]
+        self.ctx.left = [("point", temperature, p) for p in known for temperature in higher]
+
+    def results(self) -> ExitCode | None:
+        """Integrate."""
+        results: dict[str, orm.Data] = {}
+        places: dict[str, list[float]] = {}
+        for kind, found in (("state", self._summaries()), ("reference", self._free_energies())):
+            for number, (place, node) in enumerate(found.items()):
+                results[f"{kind}_{number:03d}"], places[f"{kind}_{number:03d}"] = node, list(place)
+        shared = {name: self.inputs[name] for name in ("structure", "parameters", "temperatures", "pressures")}
+        if not results:
+            return self.exit_codes.ERROR_NO_REFERENCE.format(message=self._first_failure())
+        self.out("gibbs_energies", integrate_over_grid(**shared, places=orm.Dict(places), **results))
+        if not self._free_energies() and any(not reason for reason in self._reasons().values()):
+            return self.exit_codes.ERROR_NO_REFERENCE.format(message=self._first_failure())
+        return None
+
+    def _inputs_at(self, temperature: float, pressure: float) -> dict[str, orm.Data]:
+        place = {"temperature": temperature, "pressure_gpa": pressure}
+        parameters = orm.Dict({**self.inputs.parameters.get_dict(), **place})
+        return {**self._shared(), "structure": self.inputs.structure, "parameters": parameters}
+
+    def _summaries(self) -> dict[Place, orm.Dict]:
+        return {place_of(node): node.outputs.summary for node in self.ctx.points if "summary" in node.outputs}
+
+    def _reasons(self) -> dict[Place, str]:
+        """Return why the phase does not last at each place, "" where it does; a failed job is a reason, too."""
+        summaries = self._summaries()
+        return {
+            place_of(node): summaries[place_of(node)]["reason"] if place_of(node) in summaries else "its job failed"
+            for node in self.ctx.points
+        }
+
+    def _free_energies(self) -> dict[Place, orm.Data]:
+        found = {
+            place_of(node): node.outputs.free_energy for node in self.ctx.references if "free_energy" in node.outputs
+        }
+        return {place: node for place, node in found.items() if node.value("metastable")}
+
+    def _first_failure(self) -> str:
+        messages = [node.exit_message for node in (*self.ctx.references, *self.ctx.points) if not node.is_finished_ok]
+        return next((message for message in messages if message), "no job came to its end")
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        structure: orm.StructureData,
+        potential: PotentialData,
+        temperatures: list[float],
+        pressures: list[float],
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with the inputs that a protocol stands for.
+
+        Args:
+            code: LAMMPS's executable.
+            structure: the phase, any cell of it.
+            potential: of LAMMPS.
+            temperatures: K.
+            pressures: GPa.
+            protocol: name of a protocol, None for the default.
+            overrides: inputs that differ from the protocol's.
+
+        Raises:
+            ValueError: if there is no such protocol.
+        """
+        builder = cls.get_builder()
+        numbers = {"temperatures": [float(t) for t in temperatures], "pressures": [float(p) for p in pressures]}
+        given = {"code": code, "structure": structure, "potential": potential}
+        fill_builder(builder, {**cls.get_protocol_inputs(protocol, overrides), **numbers, **given})
+        return builder
+
+
+def label_of(kind: str, temperature: float, pressure: float) -> str:
+    """Return the label of a child, e.g. `point_700K_20GPa`."""
+    text = f"{kind}_{temperature:g}K_{pressure:g}GPa"
+    return text.replace(".", "p").replace("-", "m").replace("+", "")
+
+
+def place_of(process: orm.ProcessNode) -> Place:
+    """Return temperature and pressure of a child."""
+    parameters = process.inputs.parameters
+    return parameters["temperature"], parameters["pressure_gpa"]
