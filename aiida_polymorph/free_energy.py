@@ -161,7 +161,7 @@ def run_quasi_harmonic(machine: Machine, atoms: Atoms, asked: FreeEnergyParamete
     while new := [each for each in following if not np.isclose(tried, each, atol=SAME_PRESSURE).any()]:
         for pressure_gpa in new[: MOST_RUNGS - len(tried)]:
             try:
-                rungs.append(relax_rung(machine, first.crystal, pressure_gpa, asked.symprec))
+                rungs.append(relax_rung(machine, first.crystal, pressure_gpa, asked.symprec, rung_reason))
             except (NotMetastableError, LammpsFailedError) as error:
                 failed.append(f"no cell at {pressure_gpa:g} GPa: {error}")
         tried += new
@@ -169,14 +169,20 @@ def run_quasi_harmonic(machine: Machine, atoms: Atoms, asked: FreeEnergyParamete
     return assemble_quasi_harmonic(asked, rungs, failed)
 
 
-def relax_rung(machine: Machine, start: Atoms, pressure_gpa: float, symprec: float = 0.01) -> Rung:
+def relax_rung(
+    machine: Machine,
+    start: Atoms,
+    pressure_gpa: float,
+    symprec: float = 0.01,
+    verdict: Callable[[Atoms, Atoms], str] = relaxation_reason,
+) -> Rung:
     """Return a crystal relaxed at 0 K and a pressure, with its phonons.
 
     Raises:
-        NotMetastableError: if it is another one afterwards.
+        NotMetastableError: if it is another one afterwards, by `verdict` of before and after.
     """
     crystal, static = minimised(start, machine.task("minimise", start, MinimiseSettings(pressure_gpa)))
-    reason = rung_reason(start, crystal)
+    reason = verdict(start, crystal)
     if reason:
         raise NotMetastableError(reason)
     return Rung(pressure_gpa, crystal, static, compute_phonons(machine, crystal, symprec))

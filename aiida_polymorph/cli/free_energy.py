@@ -135,11 +135,11 @@ def free_energy_builder(
 ) -> ProcessBuilder:
     """Return the builder of one free energy."""
     from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
+    from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
 
     overrides = {"parameters": {**parameters, "method": method}}
-    return FreeEnergyWorkChain.get_builder_from_protocol(
-        code, structure, potential, temperature, pressure_gpa, protocol, overrides
-    )
+    process = HarmonicWorkChain if method == "harmonic" else FreeEnergyWorkChain
+    return process.get_builder_from_protocol(code, structure, potential, temperature, pressure_gpa, protocol, overrides)
 
 
 def free_energy_row(node: orm.ProcessNode) -> dict[str, Any]:

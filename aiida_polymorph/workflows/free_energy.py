@@ -38,6 +38,13 @@ TOLERANCE = 1.001
 """An error is as wanted up to this factor."""
 
 
+def validate_dynamic(parameters: orm.Dict | None, port: Any = None) -> str | None:
+    """Return what is wrong with the parameters, None if nothing."""
+    if parameters is not None and parameters.get("method") == "harmonic":
+        return "method is 'harmonic', which polymorph.harmonic computes; here it is equilibrium or switching"
+    return validate_parameters(parameters, port)
+
+
 class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
     """Compute the Gibbs energy of one phase at one temperature and pressure by Frenkel-Ladd."""
 
@@ -51,7 +58,7 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
             "parameters",
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
-            validator=validate_parameters,
+            validator=validate_dynamic,
             help=PARAMETERS_HELP,
         )
         spec.outline(

@@ -10,6 +10,7 @@ from ase.units import kB
 pytest.importorskip("phonopy")
 
 from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy, multiples
+from aiida_polymorph.thermodynamics.phonons import displaced_positions, phonons_from_forces
 
 SPACING, SPRING = 3.0, 0.7
 CRYSTAL = Atoms("Ar", cell=[SPACING] * 3, pbc=True)
@@ -46,6 +47,15 @@ def test_a_crystal_that_is_no_minimum_has_no_entropy():
     got = harmonic_entropy(CRYSTAL, springs(-SPRING), 300.0, length=2 * SPACING)
     assert np.isnan(got.entropy)
     assert got.soft_modes == 1.0
+
+
+def test_translations_are_not_among_the_sampled_modes():
+    """A mesh with the centre of the Brillouin zone on it would have all of them soft."""
+    matrix = np.diag([4, 4, 4])
+    supercell, (positions,) = displaced_positions(CRYSTAL, matrix)
+    supercell.positions = positions
+    found = phonons_from_forces(CRYSTAL, matrix, springs(SPRING)(supercell)[None], mesh_length=15 * SPACING)
+    assert (found.soft_bulk, len(found.supercell)) == (0.0, 3 * 64 - 3)
 
 
 def test_the_supercell_is_long_enough():
