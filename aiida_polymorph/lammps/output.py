@@ -60,10 +60,12 @@ def read_dump(text: str) -> tuple[np.ndarray, np.ndarray]:
 def _frame(text: str) -> tuple[np.ndarray, np.ndarray]:
     head, _, table = text.partition("ITEM: ATOMS")
     lines = head.splitlines()
-    count = int(lines[2])
+    if len(lines) < 7 or not table:
+        raise ValueError("a dump is cut off within its head")
+    count, columns = int(lines[2]), len(table.splitlines()[0].split())
     bounds = np.array([[float(number) for number in line.split()] for line in lines[4:7]])
-    rows = table.splitlines()[1 : count + 1]
-    values = np.array([[float(number) for number in row.split()[-3:]] for row in rows])
+    rows = [row.split() for row in table.splitlines()[1 : count + 1]]
+    values = np.array([[float(number) for number in row[-3:]] for row in rows if len(row) == columns])
     if values.shape != (count, 3):
         raise ValueError(f"a dump has {len(values)} of {count} atoms")
     return _cell(bounds), values

@@ -37,8 +37,13 @@ from aiida_polymorph.thermodynamics.switching import Work, pair_work, switching_
 
 POINTS = 8
 DRAWS = 100
-PILOT_STEPS = 80
+PILOT_STEPS = 200
 PILOT_SWITCHING_STEPS = 1500
+MOST_PAIRS = 50
+"""Of one run."""
+
+NEXT_SEED = 1_000_003
+"""Added to the seed of a run for the next one, so that runs with neighbouring seeds share no random numbers."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -157,7 +162,7 @@ def next_springs(
     wanted = 0.9 * target.error * units
     more = allot_steps(rule, errors, steps, wanted, left)
     stages = tuple((float(point), int(n)) for point, n in zip(rule.points, more, strict=True) if n)
-    return replace(settings, stages=stages, seed=settings.seed + 1) if stages else None
+    return replace(settings, stages=stages, seed=settings.seed + NEXT_SEED) if stages else None
 
 
 def _points(
@@ -173,12 +178,15 @@ def _points(
             mean = stage_mean(series, strength, settings.springs, counts, settings.temperature)
             found[int(np.argmin(np.abs(rule.points - strength)))].append((length, mean))
     steps = np.array([sum(length for length, _ in point) for point in found])
-    return [_joined(point) for point in found], steps
+    pooled = float(np.mean([mean.inefficiency for point in found for _, mean in point]))
+    return [_joined(point, pooled) for point in found], steps
 
 
-def _joined(runs: Sequence[tuple[int, SeriesMean]]) -> Estimate:
+def _joined(runs: Sequence[tuple[int, SeriesMean]], pooled: float) -> Estimate:
+    """Return the mean over runs; a short one may miss how correlated it is, which all of them together tell better."""
     lengths = np.array([length for length, _ in runs], dtype=float) / sum(length for length, _ in runs)
-    values, errors = np.array([mean[:2] for _, mean in runs]).T
+    values = np.array([mean.value for _, mean in runs])
+    errors = np.array([mean.error * np.sqrt(max(pooled / mean.inefficiency, 1.0)) for _, mean in runs])
     return Estimate(float(lengths @ values), float(np.sqrt(lengths**2 @ errors**2)))
 
 
@@ -219,19 +227,22 @@ def next_switching(
 ) -> SwitchingSettings | None:
     """Return the run that is missing to the wanted error, None where there is nothing to do or to spend.
 
-    The dissipation goes with one over the length, and the variance with the dissipation: a longer run is as good as
-    several, and less out of balance; so it is made longer until the dissipation is below the wanted error.
+    While the dissipation is far above the wanted error the next run is twice as long; then pairs of the same length
+    are added until their mean is good enough.
     """
     outcome, settings = digest_switching(atoms, runs), runs[-1][0]
     left = target.max_steps - outcome.steps
-    shortest = 2 * (settings.switching_steps + settings.equilibration_steps)
-    too_fast = outcome.checks["dissipation"] > 2 * target.error + 2 * outcome.checks["dissipation_error"]
-    if (outcome.error <= target.error and not too_fast) or left < shortest:
+    checks = outcome.checks
+    too_fast = checks["dissipation"] > 2 * target.error + 2 * checks["dissipation_error"]
+    if outcome.error <= target.error and not too_fast:
         return None
-    factor = max((outcome.error / (0.9 * target.error)) ** 2, 2.0 if too_fast else 1.0)
-    most = left / 2 - settings.equilibration_steps
-    length = int(10 * np.floor(min(settings.switching_steps * factor, most) / 10))
-    return replace(settings, pairs=1, switching_steps=max(length, settings.switching_steps), seed=settings.seed + 1)
+    length = settings.switching_steps * (2 if too_fast else 1)
+    pair = 2 * (length + settings.equilibration_steps)
+    done = len(outcome.curve["forward"])
+    missing = 1 if too_fast else int(np.ceil(done * (outcome.error / target.error) ** 2 - done))
+    pairs = min(max(missing, 1), MOST_PAIRS, left // pair)
+    seed = settings.seed + NEXT_SEED
+    return replace(settings, pairs=pairs, switching_steps=length, seed=seed) if pairs else None
 
 
 def _works(settings: SwitchingSettings, arrays: Arrays) -> list[Work]:
