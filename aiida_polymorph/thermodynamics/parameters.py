@@ -15,6 +15,9 @@ from aiida_polymorph.units import KCAL_PER_MOL
 DEFAULT_ERROR = round(0.1 * KCAL_PER_MOL, 6)
 """0.1 kcal/mol in eV."""
 
+FEWEST_SAMPLES = 20
+"""Of a run of molecular dynamics, for a mean with an error."""
+
 
 @dataclass(frozen=True)
 class FreeEnergyParameters:
@@ -57,15 +60,27 @@ class FreeEnergyParameters:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value!r}, must be a positive number")
-        if not math.isfinite(self.pressure_gpa):
-            raise ValueError(f"pressure_gpa is {self.pressure_gpa}, must be finite")
+        if not isinstance(self.pressure_gpa, int | float) or not math.isfinite(self.pressure_gpa):
+            raise ValueError(f"pressure_gpa is {self.pressure_gpa!r}, must be a finite number")
         for name, known in (("method", METHODS), ("convention", CONVENTIONS), ("finite_size", FINITE_SIZE)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, must be one of {', '.join(known)}")
-        unknown = set(self.dynamics) - {"timestep_fs", "damping_fs", "equilibration_steps", "interval"}
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        known = {"timestep_fs", "damping_fs", "equilibration_steps"}
+        unknown = set(self.dynamics) - (known | {"interval"} if self.method == "equilibrium" else known)
         if unknown:
-            raise ValueError(f"dynamics: unknown setting {', '.join(sorted(unknown))}")
-        self.equilibrate_settings()
+            raise ValueError(f"dynamics: unknown setting {', '.join(sorted(unknown))} for the method {self.method}")
+        twice = set(self.equilibrate) & {"temperature", "pressure_gpa", "final_temperature", "seed"}
+        if twice:
+            raise ValueError(f"equilibrate: {', '.join(sorted(twice))} can't be set there")
+        run = self.equilibrate_settings()
+        for name in ("npt_steps", "nvt_steps"):
+            if getattr(run, name) < FEWEST_SAMPLES * run.interval:
+                raise ValueError(
+                    f"equilibrate: {name} is {getattr(run, name)}, must be {FEWEST_SAMPLES * run.interval} or more"
+                )
 
     @property
     def target(self) -> Target:

@@ -212,6 +212,9 @@ def test_lammps_that_gives_up_is_not_run_again(build):
         ({"method": "harmonic"}, "polymorph.harmonic"),
         ({"target_error": -1.0}, "target_error is -1.0"),
         ({"equilibrate": {"npt": 5}}, "unknown setting npt"),
+        ({"equilibrate": {"nvt_steps": 10}}, "nvt_steps is 10, must be 100 or more"),
+        ({"equilibrate": {"seed": 3}}, "seed can't be set there"),
+        ({"method": "switching", "dynamics": {"interval": 2}}, "unknown setting interval"),
     ],
 )
 def test_bad_parameters(build, make_process, parameters, message):
