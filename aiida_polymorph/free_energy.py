@@ -46,8 +46,6 @@ from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell
 SAME_PRESSURE = 1e-6
 """Pressures this near, GPa, are one."""
 
-Runner = Callable[..., dict[str, np.ndarray]]
-
 
 class NotMetastableError(RuntimeError):
     """The crystal did not last at this temperature and pressure."""

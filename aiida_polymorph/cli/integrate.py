@@ -73,6 +73,8 @@ def integrate_command(
     Examples:
       aiida-polymorph integrate rutile.res --potential matsui-akaogi --pressure 0,20 --temperature 700,1000,1300,1600
     """
+    from aiida import orm
+
     from aiida_polymorph.cli.machine import cores, runs_here
     from aiida_polymorph.cli.nodes import find_lammps, potential_node
     from aiida_polymorph.cli.processes import carry_out
@@ -88,7 +90,13 @@ def integrate_command(
     overrides = {**given, "at_once": side_by_side} if here else given
     builders = [
         IntegrateWorkChain.get_builder_from_protocol(
-            code, structure_node(structures[i]), potential, list(temperatures), list(pressures_gpa), protocol, overrides
+            code,
+            orm.StructureData(ase=structures[i]),
+            potential,
+            list(temperatures),
+            list(pressures_gpa),
+            protocol,
+            overrides,
         )
         for i in range(len(structures))
     ]
@@ -98,13 +106,6 @@ def integrate_command(
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")
     print_rows(rows, COLUMNS, as_json)
-
-
-def structure_node(atoms: Any) -> Any:
-    """Return an unstored node of a structure."""
-    from aiida import orm
-
-    return orm.StructureData(ase=atoms)
 
 
 def integrate_rows(node: Any, name: str) -> list[dict[str, Any]]:

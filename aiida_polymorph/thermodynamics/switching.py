@@ -62,6 +62,7 @@ def switching_term(works: Sequence[Work], temperature: float) -> tuple[Estimate,
     """Return free energy of the springs less that of the crystal, and the dissipation, whole cell in eV.
 
     The error is the larger of two: that of linear response, where the work of one way has the variance 2 kB T times
+    the dissipation, and the scatter of the pairs where there are three or more.
 
     Args:
         works: of independent pairs.

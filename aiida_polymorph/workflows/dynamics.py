@@ -6,7 +6,6 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import (
-    BaseRestartWorkChain,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
@@ -14,12 +13,13 @@ from aiida.engine import (
 )
 
 from aiida_polymorph.calculations.dynamics import DynamicsCalculation, validate_inputs
+from aiida_polymorph.workflows.jobs import JobWorkChain
 from aiida_polymorph.workflows.relax_set import require
 
 EXIT_CODES = DynamicsCalculation.exit_codes
 
 
-class DynamicsWorkChain(BaseRestartWorkChain):
+class DynamicsWorkChain(JobWorkChain):
     """Run one task of molecular dynamics."""
 
     _process_class = DynamicsCalculation
@@ -49,13 +49,6 @@ class DynamicsWorkChain(BaseRestartWorkChain):
         )
         spec.exit_code(300, "ERROR_NOT_STARTED", message="LAMMPS did not start; its last words: {message}")
         spec.exit_code(320, "ERROR_LAMMPS", message="LAMMPS gave up: {message}")
-
-    def setup(self) -> None:
-        """Take over the inputs of the job."""
-        super().setup()
-        self.ctx.inputs = self.exposed_inputs(DynamicsCalculation)
-        options = self.inputs.get("options")
-        self.ctx.inputs["metadata"] = {"options": options.get_dict() if options else {}}
 
     @process_handler(priority=200, exit_codes=[EXIT_CODES.ERROR_NOT_STARTED, EXIT_CODES.ERROR_LAMMPS])
     def handle_hopeless(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:

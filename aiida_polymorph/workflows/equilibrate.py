@@ -14,7 +14,7 @@ from aiida_polymorph.calculations.functions.free_energy import (
 )
 from aiida_polymorph.lammps.settings import MinimiseSettings
 from aiida_polymorph.thermodynamics.supercell import smallest_width
-from aiida_polymorph.workflows.parameters import PARAMETERS_HELP, validate_parameters
+from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
 
 SKIN = 2.0
@@ -34,13 +34,7 @@ class EquilibrateWorkChain(DynamicsMixin):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input(
-            "parameters",
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=validate_parameters,
-            help=PARAMETERS_HELP,
-        )
+        define_parameters(spec)
         spec.outline(cls.minimise, cls.inspect_minimum, cls.equilibrate, cls.inspect_equilibration)
         spec.output("crystal", valid_type=orm.StructureData, required=False, help="The crystal in its mean cell.")
         spec.output(
@@ -49,7 +43,6 @@ class EquilibrateWorkChain(DynamicsMixin):
             required=False,
             help="Volume, enthalpy, displacements, and `reason`: why this is not the phase any more, empty if it is.",
         )
-        spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")
         spec.exit_code(
             430,
             "ERROR_SUPERCELL_TOO_SMALL",

@@ -10,7 +10,6 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, 
 
 from aiida_polymorph.calculations.functions.free_energy import (
     combine,
-    displace,
     draw_positions,
     parameters_of,
     refuse,
@@ -25,7 +24,7 @@ from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
 from aiida_polymorph.thermodynamics.routes import first_springs, first_switching, next_springs, next_switching
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import TOO_SMALL, EquilibrateWorkChain
-from aiida_polymorph.workflows.parameters import PARAMETERS_HELP, validate_parameters
+from aiida_polymorph.workflows.parameters import define_parameters, validate_parameters
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
 
@@ -54,13 +53,7 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input(
-            "parameters",
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=validate_dynamic,
-            help=PARAMETERS_HELP,
-        )
+        define_parameters(spec, validate_dynamic)
         spec.outline(
             cls.equilibrate,
             cls.inspect_equilibration,
@@ -73,7 +66,6 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
         )
         spec.output("free_energy", valid_type=FreeEnergyData, help="Gibbs energy, term by term.")
         spec.output("crystal", valid_type=orm.StructureData, required=False, help="The crystal in its mean cell.")
-        spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")
         spec.exit_code(
             420,
             "ERROR_NOT_ACCURATE",
@@ -121,10 +113,7 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
         taken = take_minimum(self.ctx.crystal, self.ctx.minimise_in_mean_cell.outputs.results)
         self.ctx.crystal, self.ctx.minimum = taken["crystal"], taken["summary"]
         self.out("crystal", taken["crystal"])
-        displaced = displace(self.ctx.crystal, self.inputs.parameters)
-        parameters = task("evaluate", EvaluateSettings())
-        phonons = self._submit("phonons", parameters, displaced["supercell"], displaced["displaced"])
-        self.to_context(phonons=phonons)
+        self.to_context(phonons=self._submit_phonons("phonons", self.ctx.crystal))
         return None
 
     # --- Frenkel-Ladd --------------------------------------------------------------------------------------------

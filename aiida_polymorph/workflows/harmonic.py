@@ -10,7 +10,6 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
 
 from aiida_polymorph.calculations.functions.free_energy import (
-    displace,
     make_supercell,
     parameters_of,
     refuse,
@@ -19,9 +18,9 @@ from aiida_polymorph.calculations.functions.free_energy import (
 from aiida_polymorph.calculations.functions.harmonic import combine_harmonic
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
+from aiida_polymorph.lammps.settings import MinimiseSettings
 from aiida_polymorph.thermodynamics.rungs import ladder, rung_reason
-from aiida_polymorph.workflows.parameters import PARAMETERS_HELP, validate_parameters
+from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
 
@@ -35,16 +34,9 @@ class HarmonicWorkChain(ProtocolMixin, DynamicsMixin):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input(
-            "parameters",
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=validate_parameters,
-            help=PARAMETERS_HELP,
-        )
+        define_parameters(spec)
         spec.outline(cls.minimise_at_pressure, cls.minimise_at_other_pressures, cls.compute_phonons, cls.results)
         spec.output("free_energy", valid_type=FreeEnergyData, help="Gibbs energy, term by term.")
-        spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")
 
     def minimise_at_pressure(self) -> ToContext:
         """Relax a supercell at 0 K and the pressure."""
@@ -87,10 +79,8 @@ class HarmonicWorkChain(ProtocolMixin, DynamicsMixin):
             if reason:
                 self.ctx.failed.append(f"no cell at {pressure:g} GPa: {reason}")
                 continue
-            displaced = displace(taken["crystal"], self.inputs.parameters)
-            label, parameters = f"phonons_{number:02d}", task("evaluate", EvaluateSettings())
-            child = self._submit(label, parameters, displaced["supercell"], displaced["displaced"])
-            self.to_context(**{label: child})
+            label = f"phonons_{number:02d}"
+            self.to_context(**{label: self._submit_phonons(label, taken["crystal"])})
             self.ctx.rungs.append((number, taken["crystal"].pk, taken["summary"].pk))
 
     def results(self) -> ExitCode | None:

@@ -20,8 +20,6 @@ from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin
 
-NOT_METASTABLE = EquilibrateWorkChain.exit_codes.ERROR_NOT_METASTABLE.status
-
 
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with the parameters, None if nothing."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ProcessSpec
 
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
@@ -18,3 +20,15 @@ PARAMETERS_HELP = (
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
     """Return what is wrong with the parameters, None if nothing."""
     return problem_of(FreeEnergyParameters.from_dict, parameters.get_dict()) if parameters else None
+
+
+def define_parameters(spec: ProcessSpec, validator: Callable[..., str | None] = validate_parameters) -> None:
+    """Define the input, and the exit code of a phase that does not last at its temperature and pressure."""
+    spec.input(
+        "parameters",
+        valid_type=orm.Dict,
+        serializer=orm.to_aiida_type,
+        validator=validator,
+        help=PARAMETERS_HELP,
+    )
+    spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")

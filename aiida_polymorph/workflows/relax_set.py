@@ -7,14 +7,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import (
-    BaseRestartWorkChain,
     ExitCode,
     PortNamespace,
     ProcessBuilder,
     ProcessHandlerReport,
     ProcessSpec,
-    ToContext,
-    append_,
     process_handler,
     while_,
 )
@@ -30,7 +27,8 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import missing
-from aiida_polymorph.workflows.children import called_child, run_once
+from aiida_polymorph.workflows.children import run_once
+from aiida_polymorph.workflows.jobs import JobWorkChain
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 
 EXIT_CODES = RelaxSetCalculation.exit_codes
@@ -63,7 +61,7 @@ def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | Non
     return problem or validate_options(inputs.get("options"), inputs.get("code"))
 
 
-class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
+class RelaxSetWorkChain(ProtocolMixin, JobWorkChain):
     """Relax a set of structures; a job that is stopped is followed by one for the structures that it left."""
 
     _process_class = RelaxSetCalculation
@@ -95,24 +93,6 @@ class RelaxSetWorkChain(ProtocolMixin, BaseRestartWorkChain):
         spec.expose_outputs(RelaxSetCalculation, include=("relaxed", "summary"))
         spec.exit_code(410, "ERROR_NOT_STARTED", message="no job can start: {message}")
         spec.exit_code(420, "ERROR_ALL_FAILED", message="no structure was relaxed; the summary counts the reasons")
-
-    def setup(self) -> None:
-        """Take over the inputs of the job."""
-        super().setup()
-        self.ctx.children = []
-        self.ctx.inputs = self.exposed_inputs(RelaxSetCalculation)
-        options = self.inputs.get("options")
-        self.ctx.inputs["metadata"] = {"options": options.get_dict() if options else {}}
-
-    def run_process(self) -> ToContext:
-        """Submit the next job, unless that was already done before a crash of the daemon."""
-        label = f"iteration_{self.ctx.iteration + 1:02d}"
-        child = called_child(self.node, label)
-        if child is None:
-            return super().run_process()
-        self.ctx.iteration += 1
-        self.report(f"{label} was already submitted as {child.process_label}<{child.pk}>: not submitted again")
-        return ToContext(children=append_(child))
 
     def inspect_process(self) -> ExitCode | None:
         """Judge the last job; where the work ends without success, hand out what was reached so far."""

@@ -8,10 +8,11 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, WorkChain
 
+from aiida_polymorph.calculations.functions.free_energy import displace
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import plain
-from aiida_polymorph.lammps.settings import Settings
+from aiida_polymorph.lammps.settings import EvaluateSettings, Settings
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
 
@@ -61,6 +62,11 @@ class DynamicsMixin(WorkChain):
         inputs = {**self._shared(), "crystal": crystal, "parameters": parameters}
         inputs |= {} if positions is None else {"positions": positions}
         return submit_once(self, label, DynamicsWorkChain, **inputs)
+
+    def _submit_phonons(self, label: str, crystal: orm.StructureData) -> orm.ProcessNode:
+        """Submit the forces on displaced supercells of a crystal."""
+        displaced = displace(crystal, self.inputs.parameters)
+        return self._submit(label, task("evaluate", EvaluateSettings()), displaced["supercell"], displaced["displaced"])
 
     def _failed(self, label: str) -> ExitCode | None:
         process = self.ctx[label]
