@@ -38,6 +38,9 @@ from aiida_polymorph.thermodynamics.switching import Work, pair_work, switching_
 POINTS = 8
 DRAWS = 100
 PILOT_STEPS = 200
+WEAK_PILOT_STEPS = 400
+"""Of the weaker half of the springs, under which the crystal's own slow modes decide how many samples count."""
+
 PILOT_SWITCHING_STEPS = 1500
 MOST_PAIRS = 50
 """Of one run."""
@@ -113,7 +116,8 @@ def draws(atoms: Atoms, own: Mapping[str, float], temperature: float, seed: int)
 def first_springs(own: Mapping[str, float], temperature: float, seed: int, **settings: float) -> SpringsSettings:
     """Return the first runs of the equilibrium route: all points, just long enough to see their noise."""
     rule = quadrature(POINTS, 1 / STIFFNESS)
-    stages = tuple((float(point), PILOT_STEPS) for point in rule.points)
+    lengths = [WEAK_PILOT_STEPS if number < POINTS // 2 else PILOT_STEPS for number in range(POINTS)]
+    stages = tuple((float(point), steps) for point, steps in zip(rule.points, lengths, strict=True))
     springs = {symbol: STIFFNESS * k for symbol, k in own.items()}
     return SpringsSettings(temperature, springs, stages, seed=seed, **settings)
 
