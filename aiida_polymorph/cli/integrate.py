@@ -83,6 +83,7 @@ def integrate_command(
     from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 
     structures = read_structures(list(files))
+    names = [str(name) for name in structures.column("name", "")]
     code, potential = find_lammps(code_label), potential_node(potential_name)
     given = {"parameters": {name: value for name, value in settings.items() if value is not None}}
     here = runs_here(code)
@@ -91,7 +92,7 @@ def integrate_command(
     builders = [
         IntegrateWorkChain.get_builder_from_protocol(
             code,
-            orm.StructureData(ase=structures[i]),
+            orm.StructureData(ase=structures[i], label=names[i]),
             potential,
             list(temperatures),
             list(pressures_gpa),
@@ -101,7 +102,6 @@ def integrate_command(
         for i in range(len(structures))
     ]
     nodes = carry_out(builders, StepWatch("integration"), at_once=cores() if here else None)
-    names = [str(name) for name in structures.column("name", "")]
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")

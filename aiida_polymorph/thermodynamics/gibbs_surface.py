@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.integration import Curve, along_isobar, along_isotherm, closure
+from aiida_polymorph.thermodynamics.integration import Curve, along_isobar, along_isotherm, closure, fitted
 from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.units import KB
 
 Place = tuple[float, float]
 """Temperature (K) and pressure (GPa)."""
+
+MOST_POINTS = 9
+"""A path gets no more points than this, however large its error: longer runs are what helps then."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Gibbs:
         temperature: K.
         pressure_gpa: GPa.
         value: with error; None where the phase does not last or can't be reached.
+        enthalpy: without kinetic energy, from the fit along the isobar; None like the value.
+        volume: angstrom^3, from the fit along the isobar; None like the value.
         gap: by how much the loop from the reference over this place fails to close, with error; None where there is
             no loop.
         reason: why there is no value, "" if there is one.
@@ -47,6 +52,8 @@ class Gibbs:
     temperature: float
     pressure_gpa: float
     value: Estimate | None
+    enthalpy: Estimate | None = None
+    volume: Estimate | None = None
     gap: Estimate | None = None
     reason: str = ""
 
@@ -76,6 +83,70 @@ def stretches(pressures: Sequence[float], lasts: Sequence[bool], asked: Sequence
         elif runs[-1]:
             runs.append([])
     return [run for run in runs if set(run) & set(asked)]
+
+
+def missing_pressures(states: Mapping[Place, State], asked: Sequence[float], tolerance: float) -> list[float]:
+    """Return where else dynamics is needed on the isotherm of the lowest temperature, GPa; nothing where it suffices.
+
+    The widest gap between points is halved while the integral of the volume, from the first pressure asked for of a
+    stretch to any other one, has an error above the tolerance.
+
+    Args:
+        states: so far, all pressures asked for among them.
+        asked: pressures, GPa.
+        tolerance: eV per formula unit.
+    """
+    temperature = min(place[0] for place in states)
+    lasts = {p: not state.reason for (t, p), state in states.items() if t == temperature}
+    pressures = sorted(lasts)
+    if not any(lasts.values()):
+        return []
+    curve, more = _isotherm(states, temperature), []
+    for run in stretches(pressures, [lasts[p] for p in pressures], asked):
+        wanted = [p for p in asked if p in run]
+        nothing = Estimate(0.0, 0.0)
+        error = max(along_isotherm(nothing, curve, wanted[0], p).error for p in wanted)
+        if error > tolerance and 1 < len(run) < MOST_POINTS:
+            more.append(_widest_middle(run))
+    return more
+
+
+def missing_temperatures(
+    states: Mapping[Place, State], temperatures: Sequence[float], pressures: Sequence[float], tolerance: float
+) -> list[Place]:
+    """Return where else dynamics is needed on the isobars; nothing where it suffices.
+
+    Where the phase does not last up to the highest temperature, at those asked for below; then in the middle of the
+    widest gap while the integral of the enthalpy has an error above the tolerance.
+
+    Args:
+        states: so far, of every isobar at least the lowest and the highest temperature asked for.
+        temperatures: asked for, K.
+        pressures: asked for, GPa.
+        tolerance: eV per formula unit.
+    """
+    lowest, more = min(temperatures), []
+    for pressure in pressures:
+        known = {t: state.reason for (t, p), state in states.items() if p == pressure}
+        if known.get(lowest) != "":
+            continue
+        curve = _isobar(states, pressure, 0)
+        top, last = float(curve.points.max()), min((t for t, reason in known.items() if reason), default=np.inf)
+        lost = [t for t in temperatures if top < t < last]
+        reached = max(t for t in temperatures if t <= top)
+        error = along_isobar(Estimate(0.0, 0.0), curve, lowest, reached).error if reached > lowest else 0.0
+        if lost:
+            more.append((max(lost), pressure))
+        elif error > tolerance and len(curve.points) < MOST_POINTS:
+            more.append((_widest_middle(curve.points), pressure))
+    return more
+
+
+def _widest_middle(points: Sequence[float] | np.ndarray) -> float:
+    """Return the middle of the widest gap between points, the first of several."""
+    rising = np.sort(points)
+    number = int(np.argmax(np.round(np.diff(rising), 9)))
+    return float((rising[number] + rising[number + 1]) / 2)
 
 
 def gibbs_surface(
@@ -120,7 +191,9 @@ def _gibbs(
         return Gibbs(temperature, pressure, None, reason=_reason(states, place))
     value = along_isobar(compressed, isobar, start_temperature, temperature)
     gap = _gap(states, reached, place, value, kinetic_atoms)
-    return Gibbs(temperature, pressure, value, gap)
+    enthalpy = fitted(_isobar(states, pressure, 0), temperature)
+    volume = fitted(_isobar_volumes(states, pressure), temperature)
+    return Gibbs(temperature, pressure, value, enthalpy, volume, gap)
 
 
 def _gap(
@@ -132,8 +205,7 @@ def _gap(
     if temperature == start_temperature or pressure == start_pressure:
         return None
     isobar, isotherm = _isobar(states, start_pressure, kinetic_atoms), _isotherm(states, temperature)
-    points = set(isotherm.points.tolist())
-    if temperature not in isobar.points or not {pressure, start_pressure} <= points:
+    if temperature > isobar.points.max() + 1e-9 or not {pressure, start_pressure} <= set(isotherm.points.tolist()):
         return None
     heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
     other = along_isotherm(heated, isotherm, start_pressure, pressure)
@@ -155,25 +227,35 @@ def _reference(
 
 
 def _isotherm(states: Mapping[Place, State], temperature: float) -> Curve:
-    places = [(p, state.volume) for (t, p), state in states.items() if t == temperature and not state.reason]
-    return _curve(places)
+    """Return the volume at every pressure where the phase lasts up to this temperature, from the fits along isobars."""
+    isobars = {p: _isobar_volumes(states, p) for p in {place[1] for place in states}}
+    reach = {p: curve for p, curve in isobars.items() if len(curve.points) and curve.points.max() > temperature - 1e-9}
+    return _curve([(p, fitted(curve, temperature)) for p, curve in reach.items()])
 
 
 def _isobar(states: Mapping[Place, State], pressure: float, kinetic_atoms: int) -> Curve:
     """Return the enthalpy up to the first temperature at which the phase does not last."""
-    rising = sorted((t, state) for (t, p), state in states.items() if p == pressure)
-    kept: list[tuple[float, Estimate]] = []
-    for temperature, state in rising:
-        if state.reason:
-            break
-        kinetic = 1.5 * KB * temperature * kinetic_atoms
-        kept.append((temperature, Estimate(state.enthalpy.value + kinetic, state.enthalpy.error)))
-    return _curve(kept)
+    kinetic = 1.5 * KB * kinetic_atoms
+    return _curve(
+        [
+            (temperature, Estimate(state.enthalpy.value + kinetic * temperature, state.enthalpy.error))
+            for temperature, state in _lasting(states, pressure)
+        ]
+    )
+
+
+def _isobar_volumes(states: Mapping[Place, State], pressure: float) -> Curve:
+    return _curve([(temperature, state.volume) for temperature, state in _lasting(states, pressure)])
+
+
+def _lasting(states: Mapping[Place, State], pressure: float) -> list[tuple[float, State]]:
+    rising = sorted(((t, state) for (t, p), state in states.items() if p == pressure), key=lambda each: each[0])
+    return list(takewhile(lambda each: not each[1].reason, rising))
 
 
 def _curve(places: Sequence[tuple[float, Estimate]]) -> Curve:
     points = sorted(places)
-    values, errors = np.array([each[1] for each in points]).T
+    values, errors = np.array([each[1] for each in points]).reshape(-1, 2).T
     return Curve(np.array([each[0] for each in points]), values, errors)
 
 

@@ -118,6 +118,17 @@ def integrate(curve: Curve, first: float, last: float, weight: Weight) -> Integr
     return Integral(value, statistical, steps[0] * ratio)
 
 
+def fitted(curve: Curve, point: float) -> Estimate:
+    """Return the fitted polynomial at a point and its statistical error.
+
+    Args:
+        curve: what to fit.
+        point: within its range.
+    """
+    row = _fit_matrix(curve, min(MOST_ORDERS, len(curve.points) - 1), np.array([point]))[0]
+    return Estimate(float(row @ curve.values), float(np.sqrt(row**2 @ curve.errors**2)))
+
+
 def check_range(points: np.ndarray, first: float, last: float, name: str) -> None:
     """Refuse to extrapolate.
 

@@ -8,11 +8,19 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, append_, while_
 
-from aiida_polymorph.calculations.functions.integrate import integrate_over_grid
+from aiida_polymorph.calculations.functions.integrate import integrate_over_grid, state_of
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.thermodynamics.gibbs_surface import Place, grid, stretches
+from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
+from aiida_polymorph.thermodynamics.gibbs_surface import (
+    Place,
+    State,
+    grid,
+    missing_pressures,
+    missing_temperatures,
+    stretches,
+)
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
@@ -47,6 +55,12 @@ def validate_numbers(numbers: orm.List | None, port: Any) -> str | None:
     return None
 
 
+def validate_positive(number: orm.Float | None, port: Any) -> str | None:
+    """Return what is wrong with a number, None if it is positive."""
+    wrong = number is not None and not 0 < number.value < float("inf")
+    return f"{port.name} is {number.value}, must be positive" if wrong else None
+
+
 class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
     """Integrate the Gibbs energy of one phase from Frenkel-Ladd points at the lowest temperature."""
 
@@ -76,8 +90,16 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
                 name,
                 valid_type=orm.Float,
                 serializer=orm.to_aiida_type,
-                help=f"Largest distance of points on the way, {unit}.",
+                validator=validate_positive,
+                help=f"Largest distance of the first points on the way, {unit}.",
             )
+        spec.input(
+            "path_error",
+            valid_type=orm.Float,
+            serializer=orm.to_aiida_type,
+            validator=validate_positive,
+            help="Wanted error of each path, eV per formula unit: points are added until it is reached.",
+        )
         spec.input(
             "at_once",
             valid_type=orm.Int,
@@ -87,11 +109,11 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
         )
         spec.outline(
             cls.plan_isotherm,
-            while_(cls.has_points_left)(cls.run_points),
+            while_(cls.has_points_left)(cls.run_points, cls.refine_isotherm),
             cls.plan_references,
             while_(cls.has_points_left)(cls.run_points),
             cls.plan_isobars,
-            while_(cls.has_points_left)(cls.run_points),
+            while_(cls.has_points_left)(cls.run_points, cls.refine_isobars),
             cls.results,
         )
         spec.output(
@@ -129,12 +151,28 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
         runs = stretches(pressures, [lasts[each] for each in pressures], asked)
         self.ctx.left = [("reference", lowest, next(p for p in asked if p in run)) for run in runs]
 
+    def refine_isotherm(self) -> None:
+        """Plan more points where the isotherm is not well known yet."""
+        if not self.ctx.left:
+            temperature, asked = min(self.inputs.temperatures.get_list()), self.inputs.pressures.get_list()
+            more = missing_pressures(self._states(), asked, self.inputs.path_error.value)
+            self.ctx.left = [("point", temperature, pressure) for pressure in more]
+
     def plan_isobars(self) -> None:
         """Plan the higher temperatures at the pressures asked for."""
-        reasons = self._reasons()
-        lowest, *higher = grid(self.inputs.temperatures.get_list(), self.inputs.temperature_step.value)
+        reasons, asked = self._reasons(), self.inputs.temperatures.get_list()
+        lowest, highest = min(asked), max(asked)
+        step = min(self.inputs.temperature_step.value, (highest - lowest) / 2) if highest > lowest else 1.0
+        higher = grid([lowest, highest], step)[1:]
         known = [p for p in self.inputs.pressures.get_list() if reasons.get((lowest, p)) == ""]
         self.ctx.left = [("point", temperature, p) for p in known for temperature in higher]
+
+    def refine_isobars(self) -> None:
+        """Plan more points where isobars are not well known yet."""
+        if not self.ctx.left:
+            asked = self.inputs.temperatures.get_list(), self.inputs.pressures.get_list()
+            places = missing_temperatures(self._states(), *asked, self.inputs.path_error.value)
+            self.ctx.left = [("point", *place) for place in places]
 
     def results(self) -> ExitCode | None:
         """Integrate."""
@@ -166,6 +204,12 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
             place_of(node): summaries[place_of(node)]["reason"] if place_of(node) in summaries else "its job failed"
             for node in self.ctx.points
         }
+
+    def _states(self) -> dict[Place, State]:
+        """Return what is known at each place; a failed job is a place where the phase does not last."""
+        summaries = self._summaries()
+        lost = {place: State(UNKNOWN, UNKNOWN, reason) for place, reason in self._reasons().items()}
+        return lost | {place: state_of(node) for place, node in summaries.items()}
 
     def _free_energies(self) -> dict[Place, orm.Data]:
         found = {

@@ -241,7 +241,7 @@ def test_integration_closes_its_loop(code, potential, fcc):
         potential,
         [10.0, 20.0],
         [0.0, 0.2],
-        overrides={"parameters": QUICK, "temperature_step": 5.0, "pressure_step": 0.1, "at_once": 2},
+        overrides={"parameters": QUICK, "pressure_step": 0.1, "path_error": 1e-3, "at_once": 2},
     )
     outputs, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message

@@ -47,7 +47,7 @@ def integrate_over_grid(
     convention = parameters_of(orm.Dict({**parameters.get_dict(), "temperature": 1.0})).convention
     kinetic_atoms = 0 if convention == "unit" else atoms
     found = gibbs_surface(states, references, temperatures.get_list(), pressures.get_list(), kinetic_atoms)
-    points = [point_of(each, states.get((each.temperature, each.pressure_gpa)), atoms) for each in found]
+    points = [point_of(each, atoms) for each in found]
     return GibbsEnergiesData.from_record({}, convention=convention, points=points)
 
 
@@ -58,17 +58,16 @@ def state_of(summary: orm.Dict) -> State:
     return State(Estimate(*summary["enthalpy"]), Estimate(*summary["volume"]))
 
 
-def point_of(found: Gibbs, state: State | None, atoms: int) -> dict[str, Any]:
+def point_of(found: Gibbs, atoms: int) -> dict[str, Any]:
     """Return one entry of `GibbsEnergiesData.points`."""
-    known = found.value is not None and state is not None
     kinetic = 1.5 * KB * found.temperature * atoms
     return {
         "temperature_k": found.temperature,
         "pressure_gpa": found.pressure_gpa,
         "gibbs_energy": found.value.value if found.value else None,
         "error": found.value.error if found.value else None,
-        "enthalpy": state.enthalpy.value + kinetic if known else None,
-        "volume": state.volume.value if known else None,
+        "enthalpy": found.enthalpy.value + kinetic if found.enthalpy else None,
+        "volume": found.volume.value if found.volume else None,
         "gap": found.gap.value if found.gap else None,
         "gap_error": found.gap.error if found.gap else None,
         "metastable": found.value is not None,
