@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.coexistence import PairLines, PhaseLine
+from aiida_polymorph.thermodynamics.coexistence import PhaseLine
 from aiida_polymorph.thermodynamics.phase_diagram import CoexistenceLine, CoexistencePoint, PhaseDiagram
 from aiida_polymorph.thermodynamics.phase_surface import PhaseSurface
 
@@ -26,7 +26,7 @@ def stable_phases(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pr
 
 
 def dynamics_diagram(
-    surfaces: Sequence[PhaseSurface], pairs: Sequence[PairLines], resolution: int = 80, seed: int = 0
+    surfaces: Sequence[PhaseSurface], lines: Sequence[PhaseLine], resolution: int = 80, seed: int = 0
 ) -> PhaseDiagram:
     """Return the phase diagram over all temperatures and pressures of the phases, for figures.
 
@@ -34,7 +34,7 @@ def dynamics_diagram(
 
     Args:
         surfaces: of all phases.
-        pairs: their lines, of `all_lines`; those that are stable are taken.
+        lines: of `coexistence.all_lines`; those that are stable are taken.
         resolution: number of temperatures and of pressures.
         seed: of the draws.
 
@@ -50,9 +50,9 @@ def dynamics_diagram(
     errors = np.array([each.error(temperatures[:, None], pressures) for each in surfaces])
     draws = np.random.default_rng(seed).standard_normal((DRAWS, len(surfaces), 1, 1))
     hits = np.mean([_lowest(energies + draw * errors) == stable for draw in draws], axis=0)
-    lines = tuple(_for_figure(line) for pair in pairs for line in pair.lines if line.stable)
+    drawn = tuple(_for_figure(line) for line in lines if line.stable)
     names = tuple(each.name for each in surfaces)
-    return PhaseDiagram(names, temperatures, pressures, stable, np.where(stable >= 0, hits, np.nan), lines)
+    return PhaseDiagram(names, temperatures, pressures, stable, np.where(stable >= 0, hits, np.nan), drawn)
 
 
 def _energies(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures: np.ndarray) -> np.ndarray:

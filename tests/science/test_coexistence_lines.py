@@ -273,7 +273,8 @@ def test_a_triple_point_cuts_the_lines():
 
 def test_a_diagram_for_figures():
     surfaces = triple()
-    diagram = dynamics_diagram(surfaces, all_lines(surfaces), resolution=30)
+    found = [line for pair in all_lines(surfaces) for line in pair.lines]
+    diagram = dynamics_diagram(surfaces, found, resolution=30)
     assert {line.phases for line in diagram.lines} == {("light", "dense"), ("dense", "densest")}
     assert diagram.stable.shape == diagram.probability.shape == (30, 30)
     assert 0.4 < diagram.probability.min() <= diagram.probability.max() == 1.0
