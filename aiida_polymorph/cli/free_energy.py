@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +66,13 @@ class Methods(click.ParamType):
 @click.option(
     "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
 )
+@click.option(
+    "--figure",
+    "figure_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Draw what the free energy is integrated of into a .svg or .png file; not for harmonic ones.",
+)
 @AS_JSON
 @add_profile
 def free_energy_command(
@@ -75,6 +83,7 @@ def free_energy_command(
     methods: tuple[str, ...],
     protocol: str | None,
     code_label: str | None,
+    figure_file: str | None,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -95,6 +104,7 @@ def free_energy_command(
     from aiida_polymorph.cli.watch import StepWatch
     from aiida_polymorph.formats import read_structures
 
+    check_figure(figure_file, methods)
     structure = orm.StructureData(ase=one_structure(file, read_structures([file])))
     given = {name: value for name, value in settings.items() if value is not None}
     code, potential = find_lammps(code_label), potential_node(potential_name)
@@ -104,12 +114,47 @@ def free_energy_command(
     ]
     nodes = carry_out(builders, StepWatch("free energy"))
     rows = [free_energy_row(node) for node in nodes]
+    if figure_file:
+        write_figure(figure_file, file, nodes)
     if as_json:
         print_json(rows if len(methods) > 1 else rows[0])
         return
     for node, row in zip(nodes, rows, strict=True):
         say(f"Process {node.pk}.")
         click.echo(free_energy_text(row))
+
+
+def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
+    """Refuse a figure that could not be drawn or written in the end.
+
+    Raises:
+        ValueError: if its ending is another one, its folder is not there, or all methods are harmonic.
+    """
+    if file is None:
+        return
+    if Path(file).suffix.lower() not in (".svg", ".png"):
+        raise ValueError(f"figure file {file} must end in .svg or .png")
+    if not Path(file).resolve().parent.is_dir():
+        raise ValueError(f"the folder of the figure file {file} is not there")
+    if set(methods) == {"harmonic"}:
+        raise ValueError(
+            "--figure draws what equilibrium and switching integrate; the harmonic method has nothing such"
+        )
+
+
+def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
+    """Draw the integrands of free energies side by side, where a phase has lasted."""
+    from aiida_polymorph.report.canvas import save_figure
+    from aiida_polymorph.report.comparison_gallery import free_energy_figure
+    from aiida_polymorph.report.free_energy_figures import has_curve
+    from aiida_polymorph.report.free_energy_nodes import formula_of
+
+    found = [node.outputs.free_energy for node in nodes]
+    if not any(has_curve(each.to_arrays()) for each in found):
+        say("Warning: no figure, since there is no Frenkel-Ladd free energy.")
+        return
+    figure = free_energy_figure([(Path(name).stem, each) for each in found], formula_of(nodes[0].inputs.structure))
+    say(f"Written: {save_figure(figure, file)}")
 
 
 def one_structure(file: str, structures: Any) -> Any:

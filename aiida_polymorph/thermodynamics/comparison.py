@@ -1,0 +1,146 @@
+"""Gibbs energies of several phases, from several sources, side by side.
+
+Only differences between phases at one temperature and pressure decide which of them is stable, and some sources give
+nothing else. So everything here is relative: to one phase, or to the mean over the phases of a group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.units import GPA, KB
+
+Place = tuple[float, float]
+"""Temperature (K) and pressure (GPa)."""
+
+Surfaces = Mapping[str, Mapping[Place, Estimate]]
+"""Phase -> place -> Gibbs energy, eV per formula unit; what is unknown is left out."""
+
+
+class Agreement(NamedTuple):
+    """How well an estimate agrees with a reference, both relative to the means of their groups.
+
+    Attributes:
+        count: values in groups of two or more.
+        r: Pearson's correlation coefficient; nan where there are fewer than two more values than groups, or no spread.
+        rmse: root mean square of the difference; nan for no values.
+    """
+
+    count: int
+    r: float
+    rmse: float
+
+
+def relative_to(surfaces: Surfaces, reference: str) -> dict[str, dict[Place, Estimate]]:
+    """Return all Gibbs energies less that of one phase at the same place, where both are known.
+
+    Errors count as independent; the phase itself is zero without an error.
+    """
+    base = surfaces.get(reference, {})
+    return {
+        phase: {
+            place: Estimate(0.0, 0.0) if phase == reference else difference(value, base[place])
+            for place, value in values.items()
+            if place in base
+        }
+        for phase, values in surfaces.items()
+    }
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return the first less the second of two independent estimates."""
+    return Estimate(one.value - other.value, float(np.hypot(one.error, other.error)))
+
+
+def lowest(surfaces: Surfaces) -> dict[Place, str]:
+    """Return the phase of lowest Gibbs energy at each place where two or more are known, among these."""
+    times = Counter(place for values in surfaces.values() for place in values)
+    return {
+        place: min((values[place].value, phase) for phase, values in surfaces.items() if place in values)[1]
+        for place, number in times.items()
+        if number > 1
+    }
+
+
+def most_often_lowest(surfaces: Surfaces) -> str | None:
+    """Return the phase that is lowest at most places, of several such the one known at most; None for no phase."""
+    times = Counter(lowest(surfaces).values())
+    order = sorted(surfaces, key=lambda phase: (-times[phase], -len(surfaces[phase]), phase))
+    return order[0] if order else None
+
+
+def entropy(gibbs_energy: Estimate, enthalpy: Estimate, temperature: float) -> Estimate:
+    """Return S = (H - G) / T in kB per formula unit.
+
+    Args:
+        gibbs_energy: eV per formula unit.
+        enthalpy: eV per formula unit, in the same convention: without kinetic energy where thermal wavelengths are
+            the same at all temperatures, with it where they are the elements' own. An unknown error counts as none.
+        temperature: K.
+
+    Raises:
+        ValueError: if the temperature is not positive.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature} K, must be positive")
+    error = np.hypot(gibbs_energy.error, np.nan_to_num(enthalpy.error))
+    return Estimate(
+        (enthalpy.value - gibbs_energy.value) / (KB * temperature),
+        float(error / (KB * temperature)),
+    )
+
+
+def between(pressures: np.ndarray, values: np.ndarray, volumes: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return Gibbs energies between pressures: cubics with the slopes dG/dP = V, lines where a volume is unknown.
+
+    Args:
+        pressures: rising, GPa, shape (n,).
+        values: eV, nan where unknown, shape (n,).
+        volumes: angstrom^3, nan where unknown, shape (n,).
+        at: pressures wanted, GPa, shape (m,); outside of the given ones, and next to unknown values, the result is nan.
+    """
+    result = np.full(len(at), np.nan)
+    for low in range(len(pressures) - 1):
+        inside = (at >= pressures[low]) & (at <= pressures[low + 1])
+        step = pressures[low + 1] - pressures[low]
+        x, rise = (at[inside] - pressures[low]) / step, values[low + 1] - values[low]
+        slopes = volumes[low : low + 2] * GPA * step
+        bend = np.nan_to_num(x * (1 - x) * ((1 - x) * (slopes[0] - rise) + x * (rise - slopes[1])))
+        result[inside] = values[low] + x * rise + bend
+    exact = np.searchsorted(pressures, at).clip(max=len(pressures) - 1)
+    hit = pressures[exact] == at
+    result[hit] = values[exact[hit]]
+    return result
+
+
+def centring(groups: np.ndarray) -> np.ndarray:
+    """Return the matrix that takes the mean of its group off every value, shape (n, n)."""
+    same = groups[:, None] == groups[None, :]
+    return np.eye(len(groups)) - same / same.sum(axis=1, keepdims=True)
+
+
+def comparable(groups: np.ndarray) -> np.ndarray:
+    """Return which values have another one in their group, as a mask of shape (n,)."""
+    return (groups[:, None] == groups[None, :]).sum(axis=1) > 1
+
+
+def agreement(estimate: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Agreement:
+    """Return how well an estimate agrees with a reference after taking off the mean of each group.
+
+    Args:
+        estimate: shape (n,).
+        reference: same unit, shape (n,).
+        groups: of each value, e.g. its pressure, shape (n,).
+    """
+    chosen = comparable(groups)
+    groups = groups[chosen]
+    project = centring(groups)
+    x, y = project @ estimate[chosen], project @ reference[chosen]
+    rmse = float(np.sqrt(np.mean((x - y) ** 2))) if len(groups) else float("nan")
+    enough = len(groups) - len(np.unique(groups)) >= 2 and np.ptp(x) > 0 and np.ptp(y) > 0
+    return Agreement(len(groups), float(np.corrcoef(x, y)[0, 1]) if enough else float("nan"), rmse)
