@@ -22,6 +22,7 @@ COMMANDS = {
     "analyse": "analyse",
     "free-energy": "free_energy",
     "integrate": "integrate",
+    "coexistence": "coexistence",
     "compare": "compare",
     "phases": "analyse",
     "explain": "report",

@@ -26,7 +26,7 @@ def stable_phases(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pr
 
 
 def dynamics_diagram(
-    surfaces: Sequence[PhaseSurface], lines: Sequence[PhaseLine], resolution: int = 80, seed: int = 0
+    surfaces: Sequence[PhaseSurface], lines: Sequence[PhaseLine], resolution: int = 120, seed: int = 0
 ) -> PhaseDiagram:
     """Return the phase diagram over all temperatures and pressures of the phases, for figures.
 
