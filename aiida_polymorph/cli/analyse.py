@@ -114,20 +114,16 @@ def reference_set(sets: Sequence[StructureSetData], files: Sequence[str]) -> Str
     Raises:
         ValueError: if a file can't be read, or has another composition than the sets.
     """
+    from aiida_polymorph.cli.nodes import known_phases
     from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.formats import read_structures
-    from aiida_polymorph.references import load_references
 
     composition = sets[0].value("composition")
-    if files:
-        references = read_structures(list(files))
-        if references.composition != composition:
-            raise ValueError(f"the references are {references.composition}, the structures to analyse {composition}")
-    else:
-        try:
-            references = load_references(composition)
-        except ValueError:
-            return None
+    if not files:
+        return known_phases(composition)
+    references = read_structures(list(files))
+    if references.composition != composition:
+        raise ValueError(f"the references are {references.composition}, the structures to analyse {composition}")
     return StructureSetData.from_set(references)
 
 

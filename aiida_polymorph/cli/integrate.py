@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -47,6 +48,11 @@ COLUMNS: list[Column] = [
     "--convention", type=click.Choice(["unit", "mass"]), help="Thermal wavelength 1 A, or each element's own."
 )
 @click.option("--seed", type=int, help="Of all random numbers.")
+@click.option(
+    "--figures",
+    type=click.Path(file_okay=False),
+    help="Folder for a picture of each place where a phase does not last.",
+)
 @click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
 @click.option(
     "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
@@ -58,6 +64,7 @@ def integrate_command(
     potential_name: str,
     pressures_gpa: tuple[float, ...],
     temperatures: tuple[float, ...],
+    figures: str | None,
     protocol: str | None,
     code_label: str | None,
     as_json: bool,
@@ -66,8 +73,8 @@ def integrate_command(
     """Gibbs energies of the phases in FILES at all temperatures and pressures.
 
     Frenkel-Ladd at the lowest temperature, then molecular dynamics along the isotherm and the isobars. Where a phase
-    does not last, the reason stands instead of a number. The gap of a loop is by how much going round over the point
-    fails to come back: it should be zero within its error.
+    does not last, the reason and what it has become stand instead of a number. The gap of a loop is by how much going
+    round over the point fails to come back: it should be zero within its error.
 
     \b
     Examples:
@@ -76,7 +83,7 @@ def integrate_command(
     from aiida import orm
 
     from aiida_polymorph.cli.machine import cores, runs_here
-    from aiida_polymorph.cli.nodes import find_lammps, potential_node
+    from aiida_polymorph.cli.nodes import find_lammps, known_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
     from aiida_polymorph.formats import read_structures
@@ -101,11 +108,31 @@ def integrate_command(
         )
         for i in range(len(structures))
     ]
+    known = known_phases(structures.composition)
+    for builder in builders if known else []:
+        builder.phases = known
     nodes = carry_out(builders, StepWatch("integration"), at_once=cores() if here else None)
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")
+    for node, name in zip(nodes, names, strict=True):
+        if figures:
+            draw_losses(node, name, Path(figures))
     print_rows(rows, COLUMNS, as_json)
+
+
+def draw_losses(node: Any, name: str, folder: Path) -> None:
+    """Write a picture of each place where a phase does not last, `NAME-TK-PGPa.png`, and say what became of it."""
+    from aiida_polymorph.report.canvas import save_figure
+    from aiida_polymorph.report.transformation_figure import transformation_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for child in node.called:
+        if "product" in child.outputs:
+            place = child.inputs.parameters
+            path = folder / f"{name}-{place['temperature']:g}K-{place['pressure_gpa']:g}GPa.png"
+            save_figure(transformation_figure(child), path)
+            say(f"{path}: {child.outputs.summary['became']}")
 
 
 def integrate_rows(node: Any, name: str) -> list[dict[str, Any]]:

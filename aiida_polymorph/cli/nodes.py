@@ -146,3 +146,14 @@ def potential_of(sets: Sequence[StructureSetData]) -> PotentialData | None:
         names = ", ".join(f"{node.label} ({node.pk})" for node in found)
         raise ValueError(f"the sets were made with different potentials: {names}; analyse them apart")
     return found[0] if found else None
+
+
+def known_phases(composition: str) -> StructureSetData | None:
+    """Return the known phases that ship for a composition, None where none do."""
+    from aiida_polymorph.data.structures import StructureSetData
+    from aiida_polymorph.references import load_references
+
+    try:
+        return StructureSetData.from_set(load_references(composition))
+    except ValueError:
+        return None

@@ -26,7 +26,7 @@ from aiida_polymorph.thermodynamics.phonons import (
 )
 from aiida_polymorph.thermodynamics.routes import Outcome
 from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.supercell import primitive_cell
+from aiida_polymorph.thermodynamics.supercell import primitive_cell, space_group_type
 from aiida_polymorph.units import GPA, KB
 
 LOGARITHM_DOUBT = 0.2
@@ -34,6 +34,12 @@ LOGARITHM_DOUBT = 0.2
 
 LARGEST_RELAXATION = 1.0
 """Atoms that move farther than this (angstrom, root mean square) when relaxed at 0 K are in another structure."""
+
+SYMMETRIC_RELAXATION = 0.2
+"""As far they may move where the space group becomes another one."""
+
+SYMPREC = 0.05
+"""angstrom, for that space group."""
 
 
 def minimised(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> tuple[Atoms, float]:
@@ -43,14 +49,24 @@ def minimised(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> tuple[Atoms, fl
     return crystal, float(part(arrays, "energies")["energy"][-1])
 
 
+def final_crystal(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> Atoms:
+    """Return the atoms where the task `equilibrate` left them at constant pressure."""
+    dump = part(arrays, "final")
+    return Atoms(atoms.numbers, positions=dump["values"][-1], cell=dump["cell"][-1], pbc=True)
+
+
 def relaxation_reason(before: Atoms, after: Atoms) -> str:
     """Return why a crystal relaxed at 0 K is not the one before any more, "" if it is."""
     moved = after.get_scaled_positions(wrap=False) - before.get_scaled_positions(wrap=False)
     moved = (moved - np.rint(moved)) @ np.asarray(after.cell)
     moved -= moved.mean(axis=0)
     distance = float(np.sqrt(np.mean(np.sum(moved**2, axis=1))))
+    text = f"unstable from the first step: relaxed at 0 K, its atoms move by {distance:.2f} angstrom"
     if not np.isfinite(distance) or distance > LARGEST_RELAXATION:
-        return f"unstable from the first step: relaxed at 0 K, its atoms move by {distance:.2f} angstrom"
+        return text
+    if distance > SYMMETRIC_RELAXATION:
+        groups = [space_group_type(each, SYMPREC) for each in (before, after)]
+        return f"{text}, {groups[0]} becomes {groups[1]}" if groups[0] != groups[1] else ""
     return ""
 
 

@@ -4,14 +4,14 @@ Along an isobar d(G/T)/dT = -H/T^2 (Gibbs-Helmholtz), along an isotherm dG/dP = 
 wavelength of 1 angstrom at every temperature H is the configurational enthalpy, without kinetic energy; with the
 elements' own wavelengths it holds 3/2 kB T for every atom more, and the same integral gives G with them.
 
-Between points H(T) and V(P) are polynomials, fitted by least squares. Errors are those of the
-points, carried through the fit, and the difference to a fit of one order less where there are points to spare: what the
-curve may do between the points.
+Between points H(T) and V(P) are polynomials, fitted by least squares, of the order for which the error is smallest.
+Errors are those of the points, carried through the fit, and what the next order would change, from how fast the changes
+from order to order fall off: what the curve may do between the points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,8 +20,11 @@ import numpy as np
 from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.units import GPA
 
-MOST_ORDERS = 3
-"""Highest order of the polynomials."""
+MOST_ORDERS = 6
+"""Highest order of the polynomials that are integrated; that with the smallest error is taken."""
+
+FITTED_ORDERS = 3
+"""Highest order of those that give a value at one point."""
 
 NODES = 40
 """Of the numerical quadrature of fitted polynomials."""
@@ -107,15 +110,21 @@ def integrate(curve: Curve, first: float, last: float, weight: Weight) -> Integr
     nodes = first + (last - first) * (roots + 1) / 2
     shares = shares * (last - first) / 2 * weight(nodes)
     highest = min(MOST_ORDERS, len(curve.points) - 1)
-    fits = [_fit_matrix(curve, order, nodes) for order in range(highest, max(highest - 3, -1), -1)]
-    best = shares @ fits[0]
+    fits = [shares[:, None] * _fit_matrix(curve, order, nodes) for order in range(highest + 1)]
+    found = [_integral(fits[: order + 1], curve) for order in range(min(1, highest), highest + 1)]
+    return min(found, key=lambda each: each.error)
+
+
+def _integral(fits: Sequence[np.ndarray], curve: Curve) -> Integral:
+    """Return the integral by the last of several fits, whose orders rise by one."""
+    best = fits[-1].sum(axis=0)
     value, statistical = float(best @ curve.values), float(np.sqrt(best**2 @ curve.errors**2))
     if len(fits) == 1:
         return Integral(value, statistical, abs(value))
-    steps = [float(np.abs(shares) @ np.abs((a - b) @ curve.values)) for a, b in pairwise(fits)]
+    steps = [float(np.abs((b - a) @ curve.values).sum()) for a, b in pairwise(fits)]
     # Each order more changes the fit less, by a ratio that two steps show: the next one would change it so much.
-    ratio = min(1.0, steps[0] / steps[1]) if len(steps) > 1 and steps[1] > 0 else 1.0
-    return Integral(value, statistical, steps[0] * ratio)
+    ratio = min(1.0, steps[-1] / steps[-2]) if len(steps) > 1 and steps[-2] > 0 else 1.0
+    return Integral(value, statistical, steps[-1] * ratio)
 
 
 def fitted(curve: Curve, point: float) -> Estimate:
@@ -125,7 +134,7 @@ def fitted(curve: Curve, point: float) -> Estimate:
         curve: what to fit.
         point: within its range.
     """
-    row = _fit_matrix(curve, min(MOST_ORDERS, len(curve.points) - 1), np.array([point]))[0]
+    row = _fit_matrix(curve, min(FITTED_ORDERS, len(curve.points) - 1), np.array([point]))[0]
     return Estimate(float(row @ curve.values), float(np.sqrt(row**2 @ curve.errors**2)))
 
 

@@ -56,6 +56,19 @@ def primitive_cell(atoms: Atoms, symprec: float = 0.01) -> Atoms:
     return Atoms(numbers, scaled_positions=scaled, cell=cell, pbc=True)
 
 
+def space_group_type(atoms: Atoms, symprec: float = 0.01) -> str:
+    """Return the international symbol of the space group, `P1` where spglib finds none."""
+    import spglib
+
+    try:
+        found = spglib.get_symmetry_dataset(
+            (np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec
+        )
+    except spglib.SpglibError:
+        found = None
+    return "P1" if found is None else str(found.international)
+
+
 def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = 0.01) -> Supercell:
     """Return a supercell of about `target_atoms` atoms whose shape is as near to a cube as it gets.
 

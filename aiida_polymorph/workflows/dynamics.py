@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -14,9 +15,15 @@ from aiida.engine import (
 
 from aiida_polymorph.calculations.dynamics import DynamicsCalculation, validate_inputs
 from aiida_polymorph.workflows.jobs import JobWorkChain
+from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.relax_set import require
 
 EXIT_CODES = DynamicsCalculation.exit_codes
+
+
+def validate_job(inputs: Mapping[str, Any], port: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, options included, None if everything does."""
+    return validate_options(inputs.get("options"), inputs.get("code")) or validate_inputs(inputs, port)
 
 
 class DynamicsWorkChain(JobWorkChain):
@@ -37,7 +44,7 @@ class DynamicsWorkChain(JobWorkChain):
             serializer=orm.to_aiida_type,
             help="Options of the job: resources, max_wallclock_seconds, queue_name, ...",
         )
-        spec.inputs.validator = validate_inputs
+        spec.inputs.validator = validate_job
         spec.inputs["max_iterations"].default = lambda: orm.Int(3)
         spec.inputs["clean_workdir"].default = lambda: orm.Bool(True)
         spec.expose_outputs(DynamicsCalculation, include=("results",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, ToContext
+from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
 from aiida_polymorph.calculations.functions.free_energy import (
     make_supercell,
@@ -12,6 +12,7 @@ from aiida_polymorph.calculations.functions.free_energy import (
     take_equilibration,
     take_minimum,
 )
+from aiida_polymorph.calculations.functions.transformation import name_product, take_final
 from aiida_polymorph.lammps.settings import MinimiseSettings
 from aiida_polymorph.thermodynamics.supercell import smallest_width
 from aiida_polymorph.workflows.parameters import define_parameters
@@ -35,13 +36,25 @@ class EquilibrateWorkChain(DynamicsMixin):
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         define_parameters(spec)
-        spec.outline(cls.minimise, cls.inspect_minimum, cls.equilibrate, cls.inspect_equilibration)
+        spec.outline(
+            cls.minimise,
+            cls.inspect_minimum,
+            if_(cls.lasts)(cls.equilibrate, cls.inspect_equilibration),
+            if_(cls.must_be_quenched)(cls.quench, cls.inspect_quench),
+            cls.results,
+        )
         spec.output("crystal", valid_type=orm.StructureData, required=False, help="The crystal in its mean cell.")
         spec.output(
             "summary",
             valid_type=orm.Dict,
             required=False,
             help="Volume, enthalpy, displacements, and `reason`: why this is not the phase any more, empty if it is.",
+        )
+        spec.output(
+            "product",
+            valid_type=orm.StructureData,
+            required=False,
+            help="What a phase that does not last has turned into, relaxed at 0 K.",
         )
         spec.exit_code(
             430,
@@ -67,7 +80,12 @@ class EquilibrateWorkChain(DynamicsMixin):
             return too_small
         taken = take_minimum(self.ctx.crystal, results)
         self.ctx.crystal, self.ctx.minimum = taken["crystal"], taken["summary"]
-        return self._unstable(taken["summary"])
+        self.ctx.summary, self.ctx.product = taken["summary"], taken["crystal"]
+        return None
+
+    def lasts(self) -> bool:
+        """Return whether it is the phase asked for so far."""
+        return not self.ctx.summary["reason"]
 
     def equilibrate(self) -> ToContext:
         """Run molecular dynamics at constant pressure and temperature, then at the mean cell."""
@@ -75,20 +93,44 @@ class EquilibrateWorkChain(DynamicsMixin):
         return ToContext(equilibrate=self._submit("equilibrate", task("equilibrate", settings), self.ctx.crystal))
 
     def inspect_equilibration(self) -> ExitCode | None:
-        """Take the mean cell, and say whether the phase lasted."""
+        """Take the mean cell, or where the atoms are now if the phase did not last."""
         failed = self._failed("equilibrate")
         if failed:
             return failed
         results = self.ctx.equilibrate.outputs.results
         taken = take_equilibration(self.ctx.crystal, self.ctx.minimum, results, self.inputs.parameters)
         self.out("crystal", taken["crystal"])
-        return self._unstable(taken["summary"])
+        self.ctx.summary = taken["summary"]
+        self.ctx.product = None if self.lasts() else take_final(self.ctx.crystal, results)
+        return None
 
-    def _unstable(self, summary: orm.Dict) -> ExitCode | None:
-        """Hand out a summary that is final, and return the exit code of a phase that does not last."""
-        if "volume" in summary.get_dict() or summary["reason"]:
-            self.out("summary", summary)
-        return self.exit_codes.ERROR_NOT_METASTABLE.format(reason=summary["reason"]) if summary["reason"] else None
+    def must_be_quenched(self) -> bool:
+        """Return whether dynamics has turned the phase into something else, whose atoms still move."""
+        return not self.lasts() and "equilibrate" in self.ctx
+
+    def quench(self) -> ToContext:
+        """Relax what is left at 0 K and the pressure."""
+        settings = MinimiseSettings(parameters_of(self.inputs.parameters).pressure_gpa)
+        return ToContext(quench=self._submit("quench", task("minimise", settings), self.ctx.product))
+
+    def inspect_quench(self) -> None:
+        """Take what it is; if that failed, it stays unknown."""
+        taken = self.ctx.quench
+        self.ctx.product = (
+            take_minimum(self.ctx.product, taken.outputs.results)["crystal"] if taken.is_finished_ok else None
+        )
+
+    def results(self) -> ExitCode | None:
+        """Hand out the summary, and say what the phase became if it did not last."""
+        if self.lasts():
+            self.out("summary", self.ctx.summary)
+            return None
+        summary = self.ctx.summary
+        if self.ctx.product is not None:
+            summary = name_product(summary, self.ctx.product, **self._phases())
+            self.out("product", self.ctx.product)
+        self.out("summary", summary)
+        return self.exit_codes.ERROR_NOT_METASTABLE.format(reason=summary["reason"])
 
     def _too_small(self, listed: float | None) -> ExitCode | None:
         """Return the exit code of a supercell in which an atom would see itself; long-ranged potentials always do."""

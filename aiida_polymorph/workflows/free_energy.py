@@ -83,7 +83,8 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
     def equilibrate(self) -> ToContext:
         """Bring the phase to temperature and pressure."""
         self.ctx.runs = []
-        inputs = {**self._shared(), "structure": self.inputs.structure, "parameters": self.inputs.parameters}
+        phase = {"structure": self.inputs.structure, "parameters": self.inputs.parameters}
+        inputs = {**self._shared(), **self._phases(), **phase}
         return ToContext(equilibrate=submit_once(self, "equilibrate", EquilibrateWorkChain, **inputs))
 
     def inspect_equilibration(self) -> ExitCode | None:

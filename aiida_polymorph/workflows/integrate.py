@@ -192,7 +192,7 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
     def _inputs_at(self, temperature: float, pressure: float) -> dict[str, orm.Data]:
         place = {"temperature": temperature, "pressure_gpa": pressure}
         parameters = orm.Dict({**self.inputs.parameters.get_dict(), **place})
-        return {**self._shared(), "structure": self.inputs.structure, "parameters": parameters}
+        return {**self._shared(), **self._phases(), "structure": self.inputs.structure, "parameters": parameters}
 
     def _summaries(self) -> dict[Place, orm.Dict]:
         return {place_of(node): node.outputs.summary for node in self.ctx.points if "summary" in node.outputs}

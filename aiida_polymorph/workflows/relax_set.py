@@ -23,12 +23,12 @@ from aiida_polymorph.calculations.functions.structures import (
     summarise_relaxation,
 )
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
-from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.merging import missing
 from aiida_polymorph.workflows.children import run_once
 from aiida_polymorph.workflows.jobs import JobWorkChain
+from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 
 EXIT_CODES = RelaxSetCalculation.exit_codes
@@ -38,21 +38,6 @@ def require(ports: PortNamespace, name: str, valid_type: type) -> None:
     """Make an exposed input a required one of this type."""
     ports[name].valid_type = valid_type
     ports[name].required = True
-
-
-def validate_options(options: orm.Dict | None, code: orm.AbstractCode | None) -> str | None:
-    """Return what is wrong with options of the jobs on the computer of `code`, None if nothing."""
-    given = options.get_dict() if options else {}
-    port = RelaxSetCalculation.spec().inputs["metadata"]["options"]
-    problem = port.validate(port.pre_process(given))
-    if problem:
-        return f"options: {problem.message}"
-    if code is None or "resources" not in given:
-        return None
-    scheduler, resources = code.computer.get_scheduler(), dict(given["resources"])
-    scheduler.preprocess_resources(resources, code.computer.get_default_mpiprocs_per_machine())
-    problem = problem_of(scheduler.validate_resources, **resources)
-    return f"options: resources {given['resources']}: {problem}" if problem else None
 
 
 def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | None:

