@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiida_polymorph.thermodynamics.comparison import (
     Place,
     Surfaces,
     agreement,
+    between,
     lowest,
     most_often_lowest,
     relative_to,
@@ -74,7 +75,12 @@ class Comparison:
     relative: Mapping[str, Surfaces] = field(init=False)
 
     def __post_init__(self) -> None:
-        relative = {source: relative_to(self.surfaces(source), self.relative_to) for source in COMPUTED}
+        relative = {
+            source: relative_to(
+                self.surfaces(source), self.relative_to, self.interpolated(source).get(self.relative_to, {})
+            )
+            for source in COMPUTED
+        }
         object.__setattr__(self, "relative", {**relative, "basin": self.basin_surfaces(self.relative_to)})
 
     @property
@@ -104,6 +110,10 @@ class Comparison:
     def surfaces(self, source: str) -> dict[str, dict[Place, Estimate]]:
         """Return the known Gibbs energies of a source, eV per formula unit."""
         return known_values(self.measured[source])
+
+    def interpolated(self, source: str) -> dict[str, dict[Place, Estimate]]:
+        """Return the Gibbs energies of a source at all places, where need be from the pressures around."""
+        return interpolated_values(self.measured[source], self.places)
 
     def basin_entropy(self, phase: str, pressure: float) -> Estimate | None:
         """Return the basin entropy of a phase at a searched pressure, kB per formula unit; None where unknown."""
@@ -185,10 +195,48 @@ def known_values(measured: Mapping[str, Mapping[Place, Measured]]) -> dict[str, 
     }
 
 
+def along_pressure(
+    entries: Mapping[Place, Measured], temperature: float, pressures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Gibbs energies of one phase over pressure, and their errors, nan where the phase does not last.
+
+    Args:
+        entries: of the phase, by place.
+        temperature: K.
+        pressures: GPa, shape (m,).
+
+    Returns:
+        eV per formula unit, shape (m,) each.
+    """
+    at = sorted(place for place in entries if place[0] == temperature)
+    if not at:
+        return np.full(len(pressures), np.nan), np.full(len(pressures), np.nan)
+    unknown = Estimate(np.nan, np.nan)
+    values, errors = np.array([entries[place].gibbs_energy or unknown for place in at]).T
+    volumes = np.array([entries[place].volume for place in at])
+    return between(np.array([place[1] for place in at]), values, errors, volumes, pressures)
+
+
+def interpolated_values(
+    measured: Mapping[str, Mapping[Place, Measured]], places: Sequence[Place]
+) -> dict[str, dict[Place, Estimate]]:
+    """Return phase -> place -> Gibbs energy, eV per formula unit, at all places or between them."""
+    found: dict[str, dict[Place, Estimate]] = {phase: {} for phase in measured}
+    for temperature in dict.fromkeys(place[0] for place in places):
+        pressures = np.array([place[1] for place in places if place[0] == temperature])
+        for phase, entries in measured.items():
+            values, errors = along_pressure(entries, temperature, pressures)
+            for i in np.flatnonzero(np.isfinite(values)):
+                place = (temperature, float(pressures[i]))
+                found[phase][place] = Estimate(float(values[i]), float(errors[i]))
+    return found
+
+
 def usual_reference(measured: Mapping[str, Mapping[str, Mapping[Place, Measured]]]) -> str | None:
     """Return the phase that is lowest at most places by integration, else in the harmonic approximation."""
     for source in COMPUTED:
-        surfaces = known_values(measured[source])
+        places = [place for values in measured[source].values() for place in values]
+        surfaces = interpolated_values(measured[source], list(dict.fromkeys(places)))
         if any(surfaces.values()):
             return most_often_lowest(surfaces)
     return None
@@ -245,7 +293,8 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
 
     Returns:
         `relative_to`, `convention`, `potential`; `entropies` and `harmonic`, one entry a temperature; `stable`, one
-        entry a place, with the phase that is lowest by each source among two or more that it knows there.
+        entry a place, with the phase that is lowest by each source among two or more that it knows there or between
+        the pressures around.
     """
     return {
         "relative_to": comparison.relative_to,
@@ -295,7 +344,7 @@ def _harmonic_summary(comparison: Comparison, temperature: float) -> dict[str, A
 
 
 def _stable(comparison: Comparison) -> list[dict[str, Any]]:
-    stable = {source: lowest(comparison.surfaces(source)) for source in COMPUTED}
+    stable = {source: lowest(comparison.interpolated(source)) for source in COMPUTED}
     stable["basin"] = lowest(comparison.basin_surfaces())
     return [
         {

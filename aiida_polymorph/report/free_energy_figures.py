@@ -12,9 +12,9 @@ import numpy as np
 
 from aiida_polymorph.landscape.entropy_comparison import EntropyComparison
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
-from aiida_polymorph.report.comparison import Comparison
+from aiida_polymorph.report.comparison import Comparison, along_pressure
 from aiida_polymorph.report.thermo_figures import relative_curves
-from aiida_polymorph.thermodynamics.comparison import Agreement, between
+from aiida_polymorph.thermodynamics.comparison import Agreement
 from aiida_polymorph.thermodynamics.frenkel_ladd import quadrature
 from aiida_polymorph.thermodynamics.series import Estimate
 
@@ -69,7 +69,7 @@ def potential_curves(
     known = {phase: marks for phase, marks in known.items() if marks}
     if source == "basin":
         return _basin_curves(comparison, temperature, pressures, known)
-    lines = {phase: _absolute(comparison, source, phase, temperature, pressures) for phase in known}
+    lines = {phase: along_pressure(comparison.measured[source][phase], temperature, pressures) for phase in known}
     base = lines.get(comparison.relative_to)
     if base is None:
         return {}
@@ -81,18 +81,6 @@ def potential_curves(
         )
         for phase, (values, errors) in lines.items()
     }
-
-
-def _absolute(
-    comparison: Comparison, source: str, phase: str, temperature: float, pressures: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return Gibbs energies over pressure and their errors, nan around pressures where the phase does not last."""
-    places = sorted(place for place in comparison.measured[source][phase] if place[0] == temperature)
-    entries = [comparison.measured[source][phase][place] for place in places]
-    unknown = Estimate(np.nan, np.nan)
-    values, errors = np.array([each.gibbs_energy or unknown for each in entries]).T
-    at, volumes = np.array([place[1] for place in places]), np.array([each.volume for each in entries])
-    return between(at, values, volumes, pressures), between(at, errors, np.full(len(at), np.nan), pressures)
 
 
 def _basin_curves(
@@ -314,7 +302,9 @@ def integrand(arrays: Mapping[str, np.ndarray], offset: float, ax: Axes, formula
         ax.text(place, 0.02, f"{int(steps)}", transform=ax.get_xaxis_transform(), **style)
     weights = quadrature(len(x), offset).weights
     area, doubt = weights @ arrays["integrand"], np.sqrt(weights**2 @ arrays["integrand_error"] ** 2)
-    ax.text(0.5, 0.45, f"area {area:.5f} ± {doubt:.5f} eV", transform=ax.transAxes, fontsize=8, ha="center")
+    note = {"transform": ax.transAxes, "fontsize": 8, "ha": "center"}
+    ax.text(0.5, 0.45, f"area {area:.5f} ± {doubt:.5f} eV", **note)
+    ax.text(0.5, 0.15, "steps of dynamics at each point:", color="0.35", **{**note, "fontsize": 6.5})
     unit = f"eV per {pretty_formula(formula)}"
     ax.set(xlabel=r"$\ln(\lambda + c)$", ylabel=rf"$(\lambda + c)\,\langle\Sigma K u^2/2\rangle$, {unit}", xlim=ends)
     top = max(float((y + error).max()), float(polynomial(fine).max()))
@@ -337,11 +327,13 @@ def switching_force(
         ax.plot(arrays[f"lambda_{way}"], arrays[f"force_{way}"], color=colour, lw=0.8, alpha=0.85, label=label)
     unit = f"eV per {pretty_formula(formula)}"
     ax.set(xlabel=r"$\lambda$", ylabel=rf"$\partial U/\partial\lambda$, {unit}", xlim=(0.0, 1.0))
+    number = len(arrays["forward"])
+    pairs = "1 pair" if number == 1 else f"{number} pairs"
     dissipation = f"{checks['dissipation']:.2g} ± {checks['dissipation_error']:.1g}"
     ax.legend(
         fontsize=7.5,
         frameon=False,
-        title=f"{len(arrays['forward'])} pairs, dissipation {dissipation} eV",
+        title=f"{pairs}, dissipation {dissipation} eV",
         title_fontsize=7.5,
     )
     return ax

@@ -36,12 +36,16 @@ class Agreement(NamedTuple):
     rmse: float
 
 
-def relative_to(surfaces: Surfaces, reference: str) -> dict[str, dict[Place, Estimate]]:
+def relative_to(surfaces: Surfaces, reference: str, base: Mapping[Place, Estimate]) -> dict[str, dict[Place, Estimate]]:
     """Return all Gibbs energies less that of one phase at the same place, where both are known.
 
     Errors count as independent; the phase itself is zero without an error.
+
+    Args:
+        surfaces: Gibbs energies.
+        reference: the phase.
+        base: its Gibbs energies, wherever they are known.
     """
-    base = surfaces.get(reference, {})
     return {
         phase: {
             place: Estimate(0.0, 0.0) if phase == reference else difference(value, base[place])
@@ -95,27 +99,35 @@ def entropy(gibbs_energy: Estimate, enthalpy: Estimate, temperature: float) -> E
     )
 
 
-def between(pressures: np.ndarray, values: np.ndarray, volumes: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return Gibbs energies between pressures: cubics with the slopes dG/dP = V, lines where a volume is unknown.
+def between(
+    pressures: np.ndarray, values: np.ndarray, errors: np.ndarray, volumes: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Gibbs energies between pressures and their errors, shape (m,) each.
+
+    Cubics through both ends with the slopes dG/dP = V. The error is that of the ends, and half the difference between
+    the parabolas that leave out the slope at one end each: what the curve may do in between.
 
     Args:
         pressures: rising, GPa, shape (n,).
         values: eV, nan where unknown, shape (n,).
+        errors: of the values, shape (n,).
         volumes: angstrom^3, nan where unknown, shape (n,).
         at: pressures wanted, GPa, shape (m,); outside of the given ones, and next to unknown values, the result is nan.
     """
-    result = np.full(len(at), np.nan)
+    result, doubt = np.full(len(at), np.nan), np.full(len(at), np.nan)
     for low in range(len(pressures) - 1):
         inside = (at >= pressures[low]) & (at <= pressures[low + 1])
         step = pressures[low + 1] - pressures[low]
         x, rise = (at[inside] - pressures[low]) / step, values[low + 1] - values[low]
         slopes = volumes[low : low + 2] * GPA * step
-        bend = np.nan_to_num(x * (1 - x) * ((1 - x) * (slopes[0] - rise) + x * (rise - slopes[1])))
-        result[inside] = values[low] + x * rise + bend
+        left, right = slopes[0] - rise, rise - slopes[1]
+        result[inside] = values[low] + x * rise + x * (1 - x) * ((1 - x) * left + x * right)
+        ends = (1 - x) * errors[low] + x * errors[low + 1]
+        doubt[inside] = np.hypot(ends, x * (1 - x) * (right - left) / 2)
     exact = np.searchsorted(pressures, at).clip(max=len(pressures) - 1)
     hit = pressures[exact] == at
-    result[hit] = values[exact[hit]]
-    return result
+    result[hit], doubt[hit] = values[exact[hit]], errors[exact[hit]]
+    return result, doubt
 
 
 def centring(groups: np.ndarray) -> np.ndarray:

@@ -40,10 +40,10 @@ HOT, COLD = (1600.0, 0.0), (700.0, 0.0)
 
 def test_relative_to_one_phase():
     surfaces = {"a": {HOT: Estimate(1.0, 0.3), COLD: Estimate(2.0, 0.1)}, "b": {HOT: Estimate(3.0, 0.4)}}
-    found = relative_to(surfaces, "b")
+    found = relative_to(surfaces, "b", surfaces["b"])
     assert found["a"] == {HOT: pytest.approx((-2.0, 0.5))}
     assert found["b"] == {HOT: (0.0, 0.0)}
-    assert relative_to(surfaces, "c") == {"a": {}, "b": {}}
+    assert relative_to(surfaces, "c", {}) == {"a": {}, "b": {}}
 
 
 def test_lowest_where_two_or_more_are_known():
@@ -73,19 +73,33 @@ def test_between_pressures_a_cubic_is_exact():
         return (30 * p - 0.05 * p**2 + 1e-4 * p**3) * GPA
 
     slope = 30 - 0.1 * at + 3e-4 * at**2
-    found = between(at, energy(at), slope, fine)
+    found, error = between(at, energy(at), np.array([0.1, 0.2, 0.3]), slope, fine)
     inside = (fine >= 0) & (fine <= 40)
     assert found[inside] == pytest.approx(energy(fine[inside]))
     assert np.isnan(found[~inside]).all()
-    assert between(at, energy(at), np.full(3, np.nan), np.array([5.0])) == pytest.approx(energy(10.0) / 2)
+    assert error[np.isin(fine, at)] == pytest.approx([0.1, 0.2, 0.3])
+    assert error[fine == 5.0] == pytest.approx(0.15, abs=1e-4)
+
+
+def test_the_error_between_pressures_covers_what_the_cubic_misses():
+    at, fine = np.array([0.0, 20.0, 40.0]), np.linspace(0, 40, 41)
+    energy, slope = -30 * 50 * np.exp(-fine / 50) * GPA, 30 * np.exp(-at / 50)
+    found, error = between(at, -30 * 50 * np.exp(-at / 50) * GPA, np.zeros(3), slope, fine)
+    between_them = ~np.isin(fine, at)
+    assert (np.abs(found - energy)[between_them] < error[between_them]).all()
+    assert error.max() < 0.05
 
 
 def test_between_leaves_gaps_where_a_phase_does_not_last():
-    values = np.array([1.0, np.nan, 3.0, 4.0])
-    found = between(np.array([0.0, 1.0, 2.0, 3.0]), values, np.full(4, np.nan), np.array([0.0, 0.5, 1.5, 2.0, 2.5]))
+    values, slopes = np.array([1.0, np.nan, 3.0, 4.0]), np.full(4, 1 / GPA)
+    at = np.array([0.0, 0.5, 1.5, 2.0, 2.5])
+    found, error = between(np.arange(4.0), values, np.full(4, 0.1), slopes, at)
     assert np.isnan(found).tolist() == [False, True, True, False, False]
-    assert found[[0, 3, 4]].tolist() == [1.0, 3.0, 3.5]
-    assert between(np.array([5.0]), np.array([2.0]), np.array([1.0]), np.array([4.0, 5.0]))[1] == 2.0
+    assert found[[0, 3, 4]] == pytest.approx([1.0, 3.0, 3.5])
+    assert error[[0, 3, 4]] == pytest.approx([0.1] * 3)
+    single = between(np.array([5.0]), np.array([2.0]), np.array([0.1]), np.array([1.0]), np.array([4.0, 5.0]))
+    assert single[0][1] == 2.0
+    assert np.isnan(between(np.arange(4.0), values, np.zeros(4), np.full(4, np.nan), np.array([2.5]))[0]).all()
 
 
 def test_agreement_ignores_a_constant_of_each_group():
@@ -158,6 +172,24 @@ def test_between_searched_pressures_there_is_no_entropy_but_a_potential():
     assert 10.0 not in SEARCHED
     assert row["basin_entropy_kb"] is None
     assert row["relative_basin_ev_per_formula_unit"] is not None
+
+
+def test_the_reference_is_interpolated_where_it_has_no_node():
+    whole = invented_comparison()
+    sparse = {
+        source: {
+            phase: {place: each for place, each in values.items() if phase != "a" or place[1] != 10.0}
+            for phase, values in phases.items()
+        }
+        for source, phases in whole.measured.items()
+    }
+    found = replace(whole, measured=sparse)
+    value = found.relative["integration"]["b"][700.0, 10.0]
+    assert value.value == pytest.approx(whole.relative["integration"]["b"][700.0, 10.0].value, abs=1e-6)
+    assert value.error == pytest.approx(ERROR * 2**0.5, abs=1e-6)
+    assert [row["name"] for row in comparison_rows(found) if row["pressure_gpa"] == 10.0].count("a") == 0
+    stable = [row for row in comparison_summary(found)["stable"] if row["pressure_gpa"] == 10.0]
+    assert [row["integration"] for row in stable] == ["a", "b"]
 
 
 def test_summary():
