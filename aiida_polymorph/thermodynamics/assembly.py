@@ -29,6 +29,9 @@ from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.thermodynamics.supercell import primitive_cell, space_group_type
 from aiida_polymorph.units import GPA, KB
 
+TOLERANCE = 1.001
+"""An error is as wanted up to this factor."""
+
 LOGARITHM_DOUBT = 0.2
 """Part of the logarithmic finite-size term that may be wrong: what it is off by for phases whose phonons are known."""
 
@@ -37,6 +40,9 @@ LARGEST_RELAXATION = 1.0
 
 SYMMETRIC_RELAXATION = 0.2
 """As far they may move where the space group becomes another one."""
+
+LARGEST_DRIFT = 1.5
+"""Mean-square displacements under weak springs over those without, which are larger in a crystal that stays."""
 
 SYMPREC = 0.05
 """angstrom, for that space group."""
@@ -91,6 +97,14 @@ def digest_phonons(crystal: Atoms, forces: np.ndarray, charges: Mapping[str, flo
     primitive, matrix, supercell, _ = phonon_cells(crystal, symprec)
     turn = supercell.cell.standard_form()[1]
     return phonons_from_forces(primitive, matrix, forces @ turn, charges)
+
+
+def drift_reason(outcome: Outcome) -> str:
+    """Return why the crystal did not stay one while springs held it, "" if it did."""
+    drift = outcome.checks.get("drift", 0.0)
+    if drift < LARGEST_DRIFT:
+        return ""
+    return f"drifted on the springs: mean-square displacements are {drift:.1f} times those without springs"
 
 
 def finite_size_term(
@@ -168,11 +182,14 @@ def assemble(
         steps=outcome.steps + equilibration.steps,
         volume=equilibration.volume,
         enthalpy=equilibration.enthalpy,
-        reason=equilibration.reason,
+        reason=equilibration.reason or drift_reason(outcome),
         remarks=(*remarks, *more),
         checks=outcome.checks,
     )
-    if found.error > parameters.target_error * 1.0001 and not found.reason:
-        note = f"the error is above the {parameters.target_error:g} asked for: max_steps {parameters.max_steps} reached"
+    if found.error > parameters.target_error * TOLERANCE and not found.reason:
+        note = (
+            f"the error is above the {parameters.target_error:g} asked for, and no other run fits into what is left of "
+            f"max_steps {parameters.max_steps}"
+        )
         return found.with_remark(note)
     return found

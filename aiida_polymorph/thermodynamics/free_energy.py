@@ -33,12 +33,12 @@ class FreeEnergy:
         finite_size: how the term `finite_size` was found, one of `FINITE_SIZE`.
         terms: name -> value and error; their sum is the Gibbs energy.
         atoms: in the supercell.
-        steps: of molecular dynamics and energies at given positions, all together.
+        steps: of molecular dynamics, all together, equilibration included.
         volume: angstrom^3 per formula unit, with error.
         enthalpy: without kinetic energy, eV per formula unit, with error; nan if unknown.
         reason: why this is not a number of the phase asked for, "" if it is.
         remarks: what else the reader should know.
-        checks: dissipation and the like, eV per formula unit.
+        checks: dissipation and the like, eV per formula unit; `offset` and `drift` have none, see `routes.Outcome`.
     """
 
     temperature: float

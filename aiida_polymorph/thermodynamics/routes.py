@@ -34,6 +34,7 @@ from aiida_polymorph.thermodynamics.frenkel_ladd import (
 from aiida_polymorph.thermodynamics.series import Estimate, SeriesMean
 from aiida_polymorph.thermodynamics.supercell import primitive_cell
 from aiida_polymorph.thermodynamics.switching import Work, pair_work, switching_term
+from aiida_polymorph.units import KB
 
 POINTS = 8
 DRAWS = 100
@@ -76,7 +77,8 @@ class Outcome:
     Attributes:
         terms: of the Helmholtz energy but the static energy.
         steps: of molecular dynamics, equilibration included.
-        checks: dissipation, error of the quadrature.
+        checks: dissipation, error of the quadrature; `drift`, by how much larger mean-square displacements are under
+            the weakest springs than they were without springs (no unit), below 1 for a crystal that stays.
         curve: arrays for a figure: the integrand, or the work.
     """
 
@@ -149,7 +151,11 @@ def digest_springs(
         "translation": Estimate(translation(primitive_cell(atoms).get_volume(), temperature) / units, 0.0),
     }
     curve = {"points": rule.points, "integrand": values / units, "integrand_error": errors / units, "steps": steps}
-    checks = {"quadrature_error": truncation / units, "offset": rule.offset}
+    checks = {
+        "quadrature_error": truncation / units,
+        "offset": rule.offset,
+        "drift": float(values[0] / (1.5 * STIFFNESS * KB * temperature * len(atoms))),
+    }
     return Outcome(terms, int(steps.sum() + equilibration), checks, curve), rule, errors, steps
 
 

@@ -21,6 +21,7 @@ from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import plain
 from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
+from aiida_polymorph.thermodynamics.assembly import TOLERANCE
 from aiida_polymorph.thermodynamics.routes import first_springs, first_switching, next_springs, next_switching
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import TOO_SMALL, EquilibrateWorkChain
@@ -32,9 +33,6 @@ PASSED_ON = [
     EquilibrateWorkChain.exit_codes[name].status for name in ("ERROR_NOT_METASTABLE", "ERROR_SUPERCELL_TOO_SMALL")
 ]
 """Exit codes of the equilibration that are also those of the free energy."""
-
-TOLERANCE = 1.001
-"""An error is as wanted up to this factor."""
 
 
 def validate_dynamic(parameters: orm.Dict | None, port: Any = None) -> str | None:
@@ -179,6 +177,8 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
         )
         self.out("free_energy", found)
         asked = parameters_of(self.inputs.parameters)
+        if found.value("reason"):
+            return self.exit_codes.ERROR_NOT_METASTABLE.format(reason=found.value("reason"))
         if found.value("error") > asked.target_error * TOLERANCE:
             return self.exit_codes.ERROR_NOT_ACCURATE.format(error=found.value("error"), target=asked.target_error)
         return None

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from aiida_polymorph.lammps.tasks import LammpsFailedError
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.assembly import assemble, minimised
+from aiida_polymorph.thermodynamics.assembly import assemble, drift_reason, minimised
 from aiida_polymorph.thermodynamics.frenkel_ladd import STIFFNESS, own_springs, quadrature, stage_mean
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.phonons import bulk_free_energy, supercell_free_energy
@@ -226,6 +227,7 @@ def test_rutile(rutile, method):
     assert 0 < found.error < 0.25 * KCAL_PER_MOL
     assert abs(found.gibbs_energy - harmonic) < 4 * found.error + 0.05 * KCAL_PER_MOL
     assert abs(found.gibbs_energy / KCAL_PER_MOL + 895.02) < 4 * found.error / KCAL_PER_MOL + 0.05
+    assert found.checks.get("drift", 0.9) == pytest.approx(0.9, abs=0.1)
 
 
 def test_rutile_has_the_harmonic_limit_of_larger_cells(rutile):
@@ -303,5 +305,14 @@ def test_a_crystal_above_its_melting_point_is_refused():
 def test_an_error_that_the_steps_cannot_buy_is_remarked(cold, method):
     _, found = cold.run(method, target_error=1e-9, max_steps=5000)
     assert found.error > 1e-9
-    assert any("above the 1e-09 asked for: max_steps 5000" in remark for remark in found.remarks)
+    assert any("above the 1e-09 asked for" in remark and "max_steps 5000" in remark for remark in found.remarks)
     assert np.isfinite(found.gibbs_energy)
+
+
+def test_a_crystal_that_leaves_its_springs_is_refused(rutile):
+    outcome, found = rutile.run("equilibrium", target_error=0.5 * KCAL_PER_MOL, max_steps=6000)
+    assert found.reason == ""
+    drifted = replace(outcome, checks={**outcome.checks, "drift": 3.0})
+    assert (
+        drift_reason(drifted) == "drifted on the springs: mean-square displacements are 3.0 times those without springs"
+    )
