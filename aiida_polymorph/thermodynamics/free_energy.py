@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,7 +30,7 @@ class FreeEnergy:
         pressure_gpa: GPa.
         method: one of `METHODS`.
         convention: one of `CONVENTIONS`.
-        finite_size: how the term `finite_size` was found, one of `FINITE_SIZE`.
+        finite_size: how the term `finite_size` was found, one of `FINITE_SIZE`, or `line` (`infinite_size`).
         terms: name -> value and error; their sum is the Gibbs energy.
         atoms: in the supercell.
         steps: of molecular dynamics, all together, equilibration included.
@@ -127,6 +127,36 @@ def extrapolate(sizes: np.ndarray, values: np.ndarray, errors: np.ndarray) -> Es
     return Estimate(float(fitted[0]), float(np.sqrt(covariance[0, 0])))
 
 
-def half_logarithm(atoms: Atoms, temperature: float) -> float:
+def half_logarithm(atoms: float, atoms_per_unit: float, temperature: float) -> float:
     """Return kB T ln(N) / 2 of the whole crystal in eV per formula unit: what translations leave in a finite one."""
-    return float(KB * temperature * np.log(len(atoms)) / 2 / formula_units_of(atoms.numbers))
+    return float(KB * temperature * np.log(atoms) / 2 * atoms_per_unit / atoms)
+
+
+def infinite_size(found: Sequence[FreeEnergy], atoms_per_unit: float) -> FreeEnergy:
+    """Return the free energy of the infinite crystal from those at two or more sizes, by a line in 1/N.
+
+    Args:
+        found: same phase, temperature, pressure, method and convention, no finite-size term.
+        atoms_per_unit: atoms in a formula unit.
+
+    Raises:
+        ValueError: if one has a finite-size term or is of a phase that did not last, they are not of the same
+            conditions, or all of one size.
+    """
+    alike = {(each.temperature, each.pressure_gpa, each.method, each.convention) for each in found}
+    if len(alike) != 1 or any(each.finite_size != "none" or each.reason for each in found):
+        raise ValueError(
+            "the limit of infinite size needs free energies of a phase that lasts, of one temperature, pressure, "
+            "method and convention, computed with finite_size 'none'"
+        )
+    sizes = np.array([each.atoms for each in found])
+    logarithms = np.array([half_logarithm(each.atoms, atoms_per_unit, each.temperature) for each in found])
+    energies = np.array([each.gibbs_energy for each in found])
+    limit = extrapolate(sizes, energies - logarithms, np.array([each.error for each in found]))
+    largest = max(found, key=lambda each: each.atoms)
+    # The limit's error holds that of the largest size; what the term adds may not be counted twice.
+    more = np.sqrt(max(limit.error**2 - largest.error**2, 0.0))
+    term = Estimate(limit.value - largest.gibbs_energy, float(more))
+    remark = f"finite size by a line through {', '.join(str(size) for size in sorted(set(sizes.tolist())))} atoms"
+    total = replace(largest, finite_size="line", steps=sum(each.steps for each in found))
+    return total.with_terms(finite_size=term).with_remark(remark)

@@ -90,16 +90,3 @@ def controlled_mean(series: np.ndarray, controls: np.ndarray) -> SeriesMean:
     centred = controls - controls.mean(axis=0)
     coefficients, *_ = np.linalg.lstsq(centred, series - series.mean(), rcond=None)
     return series_mean(series - controls @ coefficients, parameters=controls.shape[1])
-
-
-def weighted_mean(estimates: list[Estimate]) -> Estimate:
-    """Return the mean weighted by the inverse variances, and its error.
-
-    Raises:
-        ValueError: if there is none, or an error is not positive.
-    """
-    values, errors = np.array(estimates, dtype=float).reshape(-1, 2).T
-    if not len(values) or not np.all(errors > 0):
-        raise ValueError("a weighted mean needs estimates with positive errors")
-    weights = errors**-2
-    return Estimate(float(weights @ values / weights.sum()), float(weights.sum() ** -0.5))

@@ -5,11 +5,9 @@ import pytest
 from scipy.signal import lfilter
 
 from aiida_polymorph.thermodynamics.series import (
-    Estimate,
     controlled_mean,
     series_mean,
     statistical_inefficiency,
-    weighted_mean,
 )
 
 REPLICAS = 1000
@@ -85,14 +83,3 @@ def test_controls_that_explain_nothing_do_no_harm():
 def test_refusals(series):
     with pytest.raises(ValueError, match="4 finite samples or more"):
         series_mean(np.array(series))
-
-
-def test_weighted_mean():
-    found = weighted_mean([Estimate(1.0, 0.1), Estimate(2.0, 0.2)])
-    assert found == pytest.approx((1.2, np.sqrt(1 / 125)))
-
-
-@pytest.mark.parametrize("estimates", [[], [Estimate(1.0, 0.0)], [Estimate(1.0, 0.1), Estimate(1.0, np.nan)]])
-def test_weighted_mean_refuses_errors_that_are_none(estimates):
-    with pytest.raises(ValueError, match="positive errors"):
-        weighted_mean(estimates)
