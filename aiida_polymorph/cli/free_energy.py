@@ -105,7 +105,8 @@ def free_energy_command(
     from aiida_polymorph.formats import read_structures
 
     check_figure(figure_file, methods)
-    structure = orm.StructureData(ase=one_structure(file, read_structures([file])))
+    read = read_structures([file])
+    structure = orm.StructureData(ase=one_structure(file, read), label=str(read.column("name", "")[0]))
     given = {name: value for name, value in settings.items() if value is not None}
     code, potential = find_lammps(code_label), potential_node(potential_name)
     builders = [

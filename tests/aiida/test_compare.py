@@ -376,3 +376,18 @@ def test_the_figure_of_free_energies(tmp_path, capsys):
     write_figure(str(tmp_path / "y.png"), "fcc.res", nodes[1:])
     assert not (tmp_path / "y.png").exists()
     assert "no figure" in capsys.readouterr().err
+
+
+def test_free_energy_names_the_phase_by_its_file(tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr("aiida_polymorph.cli.nodes.find_lammps", lambda label: None)
+    monkeypatch.setattr(
+        "aiida_polymorph.cli.free_energy.free_energy_builder", lambda code, structure, *_: built.append(structure)
+    )
+    monkeypatch.setattr("aiida_polymorph.cli.processes.carry_out", lambda *_: [single("fcc", "harmonic")])
+    crystal = tmp_path / "fcc@2GPa.extxyz"
+    bulk("Ar", "fcc", a=5.2).write(crystal)
+    arguments = [str(crystal), "--potential", "matsui-akaogi", "--temperature", "10", "--method", "harmonic"]
+    result = CliRunner().invoke(main, ["free-energy", *arguments])
+    assert result.exit_code == 0, result.output
+    assert [each.label for each in built] == ["fcc@2GPa"]
