@@ -186,17 +186,27 @@ def relax_rung(
     return Rung(pressure_gpa, crystal, static, compute_phonons(machine, crystal, symprec))
 
 
-def equilibrate(machine: Machine, atoms: Atoms, asked: FreeEnergyParameters) -> Equilibration:
-    """Return the crystal at temperature and pressure.
+def relax_supercell(machine: Machine, atoms: Atoms, asked: FreeEnergyParameters) -> tuple[Atoms, float]:
+    """Return a supercell relaxed at 0 K and the pressure, and its energy in eV.
 
     Raises:
-        NotMetastableError: if it doesn't last.
+        NotMetastableError: if it is another crystal afterwards.
     """
     supercell = near_cubic_supercell(atoms, asked.target_atoms, asked.symprec).atoms
     start, perfect = minimised(supercell, machine.task("minimise", supercell, MinimiseSettings(asked.pressure_gpa)))
     reason = relaxation_reason(supercell, start)
     if reason:
         raise NotMetastableError(reason)
+    return start, perfect
+
+
+def equilibrate(machine: Machine, atoms: Atoms, asked: FreeEnergyParameters) -> Equilibration:
+    """Return the crystal at temperature and pressure.
+
+    Raises:
+        NotMetastableError: if it doesn't last.
+    """
+    start, perfect = relax_supercell(machine, atoms, asked)
     settings = asked.equilibrate_settings()
     arrays = machine.task("equilibrate", start, settings)
     found = digest_equilibration(start, arrays, asked.temperature, asked.pressure_gpa, perfect, settings.total_steps)

@@ -9,6 +9,7 @@ from aiida_polymorph.lammps.settings import (
     EvaluateSettings,
     MinimiseSettings,
     SpringsSettings,
+    SweepSettings,
     SwitchingSettings,
 )
 from aiida_polymorph.lammps.system import (
@@ -26,8 +27,12 @@ from aiida_polymorph.potential import Potential
 
 MINIMUM_DUMP, MEAN_DUMP, FINAL_DUMP = "minimum.dump", "mean.dump", "final.dump"
 START_FILE, NPT_FILE, NVT_FILE = "start.dat", "npt.dat", "nvt.dat"
+UP_FILE, DOWN_FILE = "up.dat", "down.dat"
 STAGE_FILE, SWITCHING_FILE = "stage_{:02d}.dat", "switching_{:02d}.dat"
 SNAPSHOTS_FILE, FORCES_DUMP, ENERGIES_FILE = "snapshots.dump", "forces.dump", "energies.dat"
+
+MOST_EXPANSION = 2.0
+"""Times the volume of the crystal, beyond which a sweep is stopped."""
 
 BOX = ("lx", "ly", "lz", "xy", "xz", "yz")
 
@@ -136,6 +141,61 @@ def _at_mean_cell(atoms: Atoms, potential: Potential, settings: EquilibrateSetti
         f"fix sites all ave/atom {n} {samples} {samples * n} v_ux v_uy v_uz",
         f"run {samples * n}",
         f"write_dump all custom {MEAN_DUMP} id type f_sites[1] f_sites[2] f_sites[3] modify sort id format float %.8g",
+    ]
+
+
+def sweep_script(atoms: Atoms, potential: Potential, settings: SweepSettings) -> str:
+    """Return a script of constant pressure in which the temperature goes up at an even pace, and down again."""
+    s = settings
+    velocity, *thermostats = seeds(s.seed, 5)
+    low, high = f"{s.temperature!r}", f"{s.final_temperature!r}"
+    squares, _, _ = _squares(atoms, potential)
+    ways = ((low, low, ""), (low, high, UP_FILE), (high, high, ""), (high, low, DOWN_FILE))
+    lines = [
+        *opening(atoms, potential, potential.dynamics_commands or potential.commands),
+        "fix site all store/state 0 xsu ysu zsu",
+        *displacement_variables(),
+        # `fx` would hold the friction, too, whose product with the displacements does not vanish at finite steps.
+        "fix forces all store/force",
+        "variable uf atom v_ux*f_forces[1]+v_uy*f_forces[2]+v_uz*f_forces[3]",
+        *squares,
+        *(f"variable {name} equal {name}" for name in ("vol", "pe", "temp", *BOX)),
+        f"fix start all ave/time 1 1 1 v_pe file {START_FILE} format ' %.14g' title2 '# step energy'",
+        *("run 0", "unfix start"),
+        # A crystal that boils would fill an ever larger cell, ever more slowly.
+        f"fix boiling all halt 100 v_vol > {MOST_EXPANSION * atoms.get_volume():.10g} error hard",
+        f"timestep {time_text(potential, s.timestep_fs)}",
+        f"velocity all create {2 * s.temperature!r} {velocity} mom yes",
+    ]
+    for (start, end, file), seed in zip(ways, thermostats, strict=True):
+        lines += _way(atoms, potential, settings, start, end, file, seed)
+    return closing(lines)
+
+
+def _way(
+    atoms: Atoms, potential: Potential, settings: SweepSettings, start: str, end: str, file: str, seed: int
+) -> list[str]:
+    """Return a run from one temperature to another, with samples where there is a file for them.
+
+    The Langevin thermostat does not reach the motion of the cell, which keeps for long what it got when the crystal was
+    heated or expanded: it has a thermostat of its own, in `fix npt`.
+    """
+    n, period = settings.interval, time_text(potential, settings.barostat_fs)
+    pressure = pressure_text(potential, settings.pressure_gpa)
+    _, columns, titles = _squares(atoms, potential)
+    record = [
+        f"fix record all ave/time {n} 1 {n} v_pe c_virial v_vol v_temp {' '.join(f'v_{b}' for b in BOX)} {columns} "
+        f"c_drift[1] c_drift[2] c_drift[3] file {file} format ' %.10g' "
+        f"title2 '# step energy virial volume temperature {' '.join(BOX)} {titles} drift_x drift_y drift_z'",
+    ]
+    return [
+        "reset_timestep 0",
+        f"fix cell all npt temp {start} {end} {period} tri {pressure} {pressure} {period} flip no",
+        f"fix heat all langevin {start} {end} {time_text(potential, settings.damping_fs)} {seed} zero yes",
+        *(record if file else []),
+        f"run {settings.sweep_steps if file else settings.equilibration_steps}",
+        *(["unfix record"] if file else []),
+        *("unfix heat", "unfix cell"),
     ]
 
 

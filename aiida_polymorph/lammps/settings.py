@@ -99,6 +99,35 @@ class EquilibrateSettings(Settings):
 
 
 @dataclass(frozen=True)
+class SweepSettings(Settings):
+    """Constant pressure while the temperature goes up at an even pace, and down again.
+
+    Attributes:
+        temperature: K, at the beginning and at the end.
+        final_temperature: K, at the turn.
+        pressure_gpa: GPa.
+        equilibration_steps: at both ends, left out.
+        sweep_steps: one way.
+        timestep_fs: fs.
+        damping_fs: of the Langevin thermostat, fs.
+        barostat_fs: period of the cell's motion, fs.
+        interval: steps between two samples.
+        seed: of velocities and thermostat.
+    """
+
+    temperature: float
+    final_temperature: float
+    pressure_gpa: float
+    equilibration_steps: int = 2000
+    sweep_steps: int = 20_000
+    timestep_fs: float = 1.0
+    damping_fs: float = 50.0
+    barostat_fs: float = 300.0
+    interval: int = 5
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class SpringsSettings(Settings):
     """Runs with springs of several strengths added to the interactions.
 

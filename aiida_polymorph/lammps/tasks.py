@@ -4,6 +4,7 @@
 |---|---|---|
 | `minimise` | `MinimiseSettings` | where are the atoms at 0 K, and what is their energy? |
 | `equilibrate` | `EquilibrateSettings` | what are mean cell and energy at a temperature and pressure? |
+| `sweep` | `SweepSettings` | what are cell and energy all along an isobar? |
 | `springs` | `SpringsSettings` | how do springs of several strengths stretch? |
 | `switching` | `SwitchingSettings` | what work turns the crystal into springs, and back? |
 | `evaluate` | `EvaluateSettings` | what are energies and forces at these positions? |
@@ -30,6 +31,7 @@ from aiida_polymorph.lammps.settings import (
     MinimiseSettings,
     Settings,
     SpringsSettings,
+    SweepSettings,
     SwitchingSettings,
 )
 from aiida_polymorph.lammps.system import DATA_FILE, SCRIPT_FILE, data_file, lammps_frame
@@ -40,6 +42,7 @@ LOG_FILE = "log.lammps"
 TASKS: Mapping[str, tuple[type[Settings], Callable[..., str]]] = {
     "minimise": (MinimiseSettings, scripts.minimise_script),
     "equilibrate": (EquilibrateSettings, scripts.equilibrate_script),
+    "sweep": (SweepSettings, scripts.sweep_script),
     "springs": (SpringsSettings, scripts.springs_script),
     "switching": (SwitchingSettings, scripts.switching_script),
     "evaluate": (EvaluateSettings, scripts.evaluate_script),

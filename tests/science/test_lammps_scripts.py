@@ -23,6 +23,7 @@ from aiida_polymorph.lammps.settings import (
     EvaluateSettings,
     MinimiseSettings,
     SpringsSettings,
+    SweepSettings,
     SwitchingSettings,
 )
 from aiida_polymorph.lammps.system import (
@@ -64,6 +65,7 @@ CASES = {
         LENNARD_JONES,
         EquilibrateSettings(40.0, 0.0, nvt_steps=0, final_temperature=80.0),
     ),
+    "sweep": ("sweep", RUTILE, TITANIA, SweepSettings(700.0, 1600.0, 20.0, seed=3)),
     "springs": ("springs", RUTILE, TITANIA, SpringsSettings(700.0, {"Ti": 80.0, "O": 50.0}, ((0.0, 100), (0.5, 200)))),
     "switching": ("switching", RUTILE, TITANIA, SwitchingSettings(700.0, {"Ti": 8.0, "O": 5.0}, pairs=2)),
     "switching_argon": ("switching", ARGON, LENNARD_JONES, SwitchingSettings(40.0, {"Ar": 1.0})),
