@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, add_profile
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
     from aiida import orm
     from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.free_energy import FreeEnergyData
 
 METHODS = ("equilibrium", "switching", "harmonic")
 
@@ -53,14 +55,24 @@ class Methods(click.ParamType):
     help="equilibrium or switching (Frenkel-Ladd), harmonic (quasi-harmonic), or several, e.g. equilibrium,harmonic.",
 )
 @click.option("--error", "target_error", type=float, help="Wanted standard error, eV per formula unit.")
-@click.option("--atoms", "target_atoms", type=int, help="About how many atoms the supercell has.")
+@click.option(
+    "--atoms",
+    "sizes",
+    type=Numbers(int, least=1),
+    metavar="N[,N...]",
+    help="About how many atoms the supercell has; several sizes are computed side by side.",
+)
 @click.option("--max-steps", type=int, help="Steps of molecular dynamics at most, for springs or switching.")
 @click.option(
     "--convention",
     type=click.Choice(["unit", "mass", "quantum"]),
     help="Thermal wavelength 1 A; each element's own; that and the harmonic quantum correction.",
 )
-@click.option("--finite-size", type=click.Choice(["phonons", "logarithm", "none"]), help="Finite-size term.")
+@click.option(
+    "--finite-size",
+    type=click.Choice(["phonons", "logarithm", "line", "none"]),
+    help="Finite-size term: by the supercell's phonons; 2 kT ln(N)/N; a line through several --atoms; none.",
+)
 @click.option("--seed", type=int, help="Of all random numbers.")
 @click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
 @click.option(
@@ -81,6 +93,8 @@ def free_energy_command(
     pressure_gpa: float,
     temperature: float,
     methods: tuple[str, ...],
+    sizes: tuple[int, ...] | None,
+    finite_size: str | None,
     protocol: str | None,
     code_label: str | None,
     figure_file: str | None,
@@ -90,39 +104,51 @@ def free_energy_command(
     """Gibbs energy of the phase in FILE at a temperature and pressure, term by term, with errors.
 
     Classical, with a thermal wavelength of 1 angstrom for every atom, unless another --convention is asked for. With
-    several methods, --json gives a list.
+    several methods or sizes, --json gives a list. A phase that does not last has no number, but a reason, and the
+    name of what it has become.
 
     \b
     Examples:
       aiida-polymorph free-energy rutile.res --potential matsui-akaogi --temperature 700
       aiida-polymorph free-energy pyrite.cif --potential my.yaml --pressure 40 --temperature 1600 --method switching
+      aiida-polymorph free-energy my.cif --potential my.yaml --temperature 700 --atoms 100,300 --finite-size line
     """
     from aiida import orm
 
-    from aiida_polymorph.cli.nodes import find_lammps, potential_node
+    from aiida_polymorph.cli.nodes import find_lammps, known_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
     from aiida_polymorph.formats import read_structures
 
     check_figure(figure_file, methods)
+    check_sizes(sizes, finite_size, methods)
     read = read_structures([file])
     structure = orm.StructureData(ase=one_structure(file, read), label=str(read.column("name", "")[0]))
     given = {name: value for name, value in settings.items() if value is not None}
-    code, potential = find_lammps(code_label), potential_node(potential_name)
-    builders = [
-        free_energy_builder(code, structure, potential, temperature, pressure_gpa, method, protocol, given)
-        for method in methods
+    given |= {"finite_size": "none" if finite_size == "line" else finite_size} if finite_size else {}
+    code, potential, known = find_lammps(code_label), potential_node(potential_name), known_phases(read.composition)
+    plans = [
+        (method, given | ({"target_atoms": size} if size else {})) for method in methods for size in sizes or (None,)
     ]
+    builders = [
+        free_energy_builder(code, structure, potential, temperature, pressure_gpa, method, protocol, parameters)
+        for method, parameters in plans
+    ]
+    for builder in builders if known else []:
+        builder.phases = known
     nodes = carry_out(builders, StepWatch("free energy"))
-    rows = [free_energy_row(node) for node in nodes]
+    found = [free_energy_of(node) for node in nodes]
+    rows = [
+        free_energy_row(each)
+        for each in (in_the_limit(structure, found, len(methods)) if finite_size == "line" else found)
+    ]
     if figure_file:
         write_figure(figure_file, file, nodes)
     if as_json:
-        print_json(rows if len(methods) > 1 else rows[0])
+        print_json(rows if len(rows) > 1 else rows[0])
         return
-    for node, row in zip(nodes, rows, strict=True):
-        say(f"Process {node.pk}.")
-        click.echo(free_energy_text(row))
+    say(f"{'Processes' if len(nodes) > 1 else 'Process'} {', '.join(str(node.pk) for node in nodes)}.")
+    click.echo("\n".join(free_energy_text(row) for row in rows))
 
 
 def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
@@ -158,6 +184,32 @@ def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
     say(f"Written: {save_figure(figure, file)}")
 
 
+def check_sizes(sizes: tuple[int, ...] | None, finite_size: str | None, methods: tuple[str, ...]) -> None:
+    """Refuse a line that has fewer than two sizes, or none to correct.
+
+    Raises:
+        ValueError: naming what is missing.
+    """
+    if finite_size != "line":
+        return
+    if len(sizes or ()) < 2:
+        raise ValueError("--finite-size line needs two sizes or more, for example --atoms 72,270")
+    if "harmonic" in methods:
+        raise ValueError("--finite-size line is for equilibrium and switching; harmonic energies are of infinite size")
+
+
+def in_the_limit(structure: orm.StructureData, found: list[FreeEnergyData], methods: int) -> list[FreeEnergyData]:
+    """Return the limit of infinite size of each method, from its sizes in turn."""
+    from aiida_polymorph.calculations.functions.finite_size import extrapolate_sizes
+
+    sizes = len(found) // methods
+    groups = [found[start : start + sizes] for start in range(0, len(found), sizes)]
+    return [
+        extrapolate_sizes(structure=structure, **{f"size_{number}": node for number, node in enumerate(group)})
+        for group in groups
+    ]
+
+
 def one_structure(file: str, structures: Any) -> Any:
     """Return the structure of a file.
 
@@ -188,19 +240,23 @@ def free_energy_builder(
     return process.get_builder_from_protocol(code, structure, potential, temperature, pressure_gpa, protocol, overrides)
 
 
-def free_energy_row(node: orm.ProcessNode) -> dict[str, Any]:
-    """Return the entries of `free-energy`.
+def free_energy_of(node: orm.ProcessNode) -> FreeEnergyData:
+    """Return what a process has computed.
 
     Raises:
-        ValueError: if the process has brought nothing.
+        ValueError: if it has brought nothing.
     """
     from aiida_polymorph.cli.nodes import why_not
 
     if "free_energy" not in node.outputs:
         raise ValueError(f"process {node.pk} made no free energy: {why_not(node)}")
-    found = node.outputs.free_energy
     if not node.is_finished_ok:
         say(f"Warning: {node.exit_message}")
+    return node.outputs.free_energy
+
+
+def free_energy_row(found: FreeEnergyData) -> dict[str, Any]:
+    """Return the entries of `free-energy`."""
     value = found.value
     return {
         "gibbs_energy_ev_per_formula_unit": value("gibbs_energy"),
@@ -212,7 +268,7 @@ def free_energy_row(node: orm.ProcessNode) -> dict[str, Any]:
         "steps": value("steps"),
         "terms": {name: {"value": term[0], "error": term[1]} for name, term in value("terms").items()},
         "metastable": value("metastable"),
-        "reason": value("reason") or value("became") or "",
+        "reason": value("reason"),
         "became": value("became"),
         "convention": value("convention"),
         "finite_size": value("finite_size"),

@@ -91,9 +91,7 @@ def equilibrate_script(atoms: Atoms, potential: Potential, settings: Equilibrate
     velocity, first, second = seeds(s.seed, 3)
     squares, columns, titles = _squares(atoms, potential)
     pressure, barostat = pressure_text(potential, s.pressure_gpa), time_text(potential, s.barostat_fs)
-    start, end = f"{s.temperature!r}", f"{s.final_temperature or s.temperature!r}"
-    damping = time_text(potential, s.damping_fs)
-    thermostat = f"fix heat all langevin {{}} {{}} {damping} {first} zero yes"
+    heat = f"{s.temperature!r} {s.temperature!r}"
     lines = [
         *opening(atoms, potential, potential.dynamics_commands or potential.commands),
         "fix site all store/state 0 xsu ysu zsu",
@@ -104,17 +102,16 @@ def equilibrate_script(atoms: Atoms, potential: Potential, settings: Equilibrate
         *("run 0", "unfix start"),
         f"timestep {time_text(potential, s.timestep_fs)}",
         f"velocity all create {2 * s.temperature!r} {velocity} mom yes",
-        f"fix cell all nph tri {pressure} {pressure} {barostat} flip no",
-        thermostat.format(start, start),
+        # Langevin doesn't reach the motion of the cell, which would keep for long what it got at the start.
+        f"fix cell all npt temp {heat} {barostat} tri {pressure} {pressure} {barostat} flip no",
+        f"fix heat all langevin {heat} {time_text(potential, s.damping_fs)} {first} zero yes",
         f"thermo {max(1, s.npt_steps // 20)}",
         "thermo_style custom step temp pe press vol lx ly lz xy xz yz",
         f"run {s.equilibration_steps}",
         "reset_timestep 0",
-        "unfix heat",
-        thermostat.format(start, end),
-        f"fix npt all ave/time {n} 1 {n} v_pe c_virial v_vol v_temp {' '.join(f'v_{b}' for b in BOX)} {columns} "
+        f"fix npt all ave/time {n} 1 {n} v_pe v_vol v_temp {' '.join(f'v_{b}' for b in BOX)} {columns} "
         f"c_drift[1] c_drift[2] c_drift[3] file {NPT_FILE} format ' %.10g' "
-        f"title2 '# step energy virial volume temperature {' '.join(BOX)} {titles} drift_x drift_y drift_z'",
+        f"title2 '# step energy volume temperature {' '.join(BOX)} {titles} drift_x drift_y drift_z'",
         f"fix mean all ave/time {n} {s.npt_steps // n} {s.npt_steps} {' '.join(f'v_{b}' for b in BOX)}",
         f"run {s.npt_steps}",
         *(f"variable mean_{name} equal $(f_mean[{i}]:%.12g)" for i, name in enumerate(BOX, 1)),
@@ -133,7 +130,7 @@ def _at_mean_cell(atoms: Atoms, potential: Potential, settings: EquilibrateSetti
         *("unfix npt", "unfix mean", "unfix cell", "unfix heat"),
         "change_box all x final 0.0 ${mean_lx} y final 0.0 ${mean_ly} z final 0.0 ${mean_lz} "
         "xy final ${mean_xy} xz final ${mean_xz} yz final ${mean_yz} remap units box",
-        *gronbech_jensen(potential, s.final_temperature or s.temperature, s.damping_fs, seed),
+        *gronbech_jensen(potential, s.temperature, s.damping_fs, seed),
         f"run {min(s.equilibration_steps, 500)}",
         "reset_timestep 0",
         f"fix nvt all ave/time {n} 1 {n} v_pe c_virial {columns} c_drift[1] c_drift[2] c_drift[3] file {NVT_FILE} "

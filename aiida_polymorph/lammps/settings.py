@@ -72,10 +72,9 @@ class EquilibrateSettings(Settings):
         equilibration_steps: that are left out of the averages.
         npt_steps: with the cell moving.
         nvt_steps: with the mean cell.
-        final_temperature: K; given, the temperature goes there at an even pace while the cell moves.
         timestep_fs: fs.
         damping_fs: of the Langevin thermostat, fs.
-        barostat_fs: period of the cell's motion, fs.
+        barostat_fs: period of the cell's motion and of its own thermostat, fs.
         interval: steps between two samples.
         seed: of velocities and thermostat.
     """
@@ -85,7 +84,6 @@ class EquilibrateSettings(Settings):
     equilibration_steps: int = 2000
     npt_steps: int = 6000
     nvt_steps: int = 2000
-    final_temperature: float | None = None
     timestep_fs: float = 1.0
     damping_fs: float = 50.0
     barostat_fs: float = 300.0

@@ -72,7 +72,7 @@ class FreeEnergyParameters:
         unknown = set(self.dynamics) - (known | {"interval"} if self.method == "equilibrium" else known)
         if unknown:
             raise ValueError(f"dynamics: unknown setting {', '.join(sorted(unknown))} for the method {self.method}")
-        twice = set(self.equilibrate) & {"temperature", "pressure_gpa", "final_temperature", "seed"}
+        twice = set(self.equilibrate) & {"temperature", "pressure_gpa", "seed"}
         if twice:
             raise ValueError(f"equilibrate: {', '.join(sorted(twice))} can't be set there")
         run = self.equilibrate_settings()

@@ -317,8 +317,11 @@ def test_commands(files, code, monkeypatch):
     assert row.keys() >= FREE_ENERGY_FIELDS
     total = sum(term["value"] for term in row["terms"].values())
     assert row["gibbs_energy_ev_per_formula_unit"] == pytest.approx(total)
-    again = CliRunner().invoke(main, ["free-energy", *shared, "--temperature", "10"])
+    sizes = ["--atoms", "108,256", "--finite-size", "line"]
+    again = CliRunner().invoke(main, ["free-energy", *shared, *sizes, "--temperature", "10"])
+    assert again.exit_code == 0, again.output
     assert "Gibbs energy" in again.stdout
+    assert "finite size by a line through 108, 256 atoms" in again.stdout
     grid = ["--temperature", "10", "--pressure", "0,0.1", "--json"]
     result = CliRunner().invoke(main, ["integrate", *shared, *grid])
     assert result.exit_code == 0, result.output
@@ -329,7 +332,12 @@ def test_commands(files, code, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--temperature", "-5"], "temperature is -5"), (["--temperature", "10", "--method", "magic"], "not a method")],
+    [
+        (["--temperature", "-5"], "temperature is -5"),
+        (["--temperature", "10", "--method", "magic"], "not a method"),
+        (["--temperature", "10", "--atoms", "108", "--finite-size", "line"], "needs two sizes or more"),
+        (["--temperature", "10", "--atoms", "0"], "0 is less than 1"),
+    ],
 )
 def test_commands_refuse_bad_input(files, code, arguments, words):
     potential, crystal = files

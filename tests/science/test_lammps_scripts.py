@@ -59,11 +59,11 @@ CASES = {
     "minimise_positions": ("minimise", RUTILE, TITANIA, MinimiseSettings()),
     "minimise_cell": ("minimise", ARGON, LENNARD_JONES, MinimiseSettings(pressure_gpa=2.0)),
     "equilibrate": ("equilibrate", RUTILE, TITANIA, EquilibrateSettings(700.0, 20.0, seed=3)),
-    "equilibrate_heating": (
+    "equilibrate_argon": (
         "equilibrate",
         ARGON,
         LENNARD_JONES,
-        EquilibrateSettings(40.0, 0.0, nvt_steps=0, final_temperature=80.0),
+        EquilibrateSettings(40.0, 0.0, nvt_steps=0),
     ),
     "sweep": ("sweep", RUTILE, TITANIA, SweepSettings(700.0, 1600.0, 20.0, seed=3)),
     "springs": ("springs", RUTILE, TITANIA, SpringsSettings(700.0, {"Ti": 80.0, "O": 50.0}, ((0.0, 100), (0.5, 200)))),
@@ -91,7 +91,11 @@ def test_scripts_are_what_they_were(name):
 
 @pytest.mark.parametrize("name", DATA)
 def test_data_files_are_what_they_were(name):
-    assert data(name) == (GOLDEN / f"{name}.data").read_text()
+    """But for the last digit of a length, which machines round in their own ways."""
+    found, kept = data(name).split(), (GOLDEN / f"{name}.data").read_text().split()
+    assert len(found) == len(kept)
+    for one, other in zip(found, kept, strict=True):
+        assert one == other or float(one) == pytest.approx(float(other), abs=1e-9)
 
 
 def test_no_file_is_left_over():
