@@ -1,8 +1,9 @@
 #!/bin/bash
 # Gibbs energies of twelve TiO2 phases by molecular dynamics: run.sh FOLDER
 #
-# Makes an AiiDA profile of its own in FOLDER, of each phase FOLDER/NAME.json, and of places where a phase does not last
-# a picture in FOLDER/lost. About an hour on two cores; run again, it takes up with the first phase that it has not.
+# Makes an AiiDA profile of its own in FOLDER, of each phase FOLDER/NAME.json, of places where a phase does not last a
+# picture in FOLDER/lost, harmonic energies, and what compares them in FOLDER/figures. One and a half hours on two cores;
+# run again, it takes up with the first phase that it has not.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -33,4 +34,34 @@ integrate OIanalogue 0,20,40,60,70
 integrate fluorite 50,60,70
 integrate 0GPa-b-P21c 0,20,40
 integrate baddeleyite 20
+harmonic() { # NAME PRESSURE...
+    local name=$1 pressure temperature file
+    for pressure in "${@:2}"; do
+        for temperature in 700 1600; do
+            file=$folder/harmonic/$name-$pressure-$temperature.json
+            [ -s "$file" ] && continue
+            say "$name at $pressure GPa, $temperature K, harmonic"
+            aiida-polymorph free-energy "$folder/structures/$name.res" --potential matsui-akaogi --method harmonic \
+                --pressure "$pressure" --temperature "$temperature" --json > "$folder/part.json" 2>> "$folder/run.log" \
+                && mv "$folder/part.json" "$file" || say "failed, see run.log"
+        done
+    done
+}
+mkdir -p "$folder/harmonic"
+harmonic rutile 0 10 20
+harmonic columbite 0 20 40
+harmonic pyrite 0 20 40 60 70
+harmonic 60GPa-a-R3 20 40 60 70
+harmonic OIanalogue 20 40 60 70
+harmonic 0GPa-a-P21c 0 20 40
+harmonic cotunnite 40 60 70
+
+say "comparing"
+integrated=$(python "$here/nodes.py" integrate)
+# The search gave the new phases names of its own.
+aiida-polymorph compare $integrated $(python "$here/nodes.py" harmonic) \
+    --phases "$here/../tio2_paper/phases.extxyz.gz" --relative-to pyrite \
+    --name 0GPa-a-P21c=0-a-P21/c --name 0GPa-b-P21c=20-a-P21/c --name 60GPa-a-R3=60-a-R-3 --name OIanalogue=OI \
+    --figures "$folder/figures" --json > "$folder/compare.json"
+aiida-polymorph coexistence $integrated --figure "$folder/figures/coexistence.png" --json > "$folder/coexistence.json"
 say "done"

@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder of run.sh")
     parser.add_argument("reference", type=Path, nargs="?", help="folder with chemical-potential-700K.dat")
     arguments = parser.parse_args()
-    files = [path for path in sorted(arguments.folder.glob("*.json")) if path.stem != "part"]
+    others = ("part", "compare", "coexistence")
+    files = [path for path in sorted(arguments.folder.glob("*.json")) if path.stem not in others]
     phases = {path.stem: json.loads(path.read_text()) for path in files}
     phases = {name: rows for name, rows in phases.items() if rows and "loop_gap_ev_per_formula_unit" in rows[0]}
     for temperature in sorted({row["temperature_k"] for rows in phases.values() for row in rows}):
