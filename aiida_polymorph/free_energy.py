@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from aiida_polymorph.lammps.output import neighbour_cutoff
 from aiida_polymorph.lammps.results import collect
 from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings, Settings, SpringsSettings
 from aiida_polymorph.lammps.system import energy_unit
-from aiida_polymorph.lammps.tasks import LammpsFailedError, run_task
+from aiida_polymorph.lammps.tasks import LOG_FILE, LammpsFailedError, run_task
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.thermodynamics.assembly import (
     assemble,
@@ -41,7 +42,7 @@ from aiida_polymorph.thermodynamics.routes import (
     next_switching,
 )
 from aiida_polymorph.thermodynamics.rungs import MOST_RUNGS, Rung, ladder, rung_reason
-from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell
+from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell, size_problem
 
 SAME_PRESSURE = 1e-6
 """Pressures this near, GPa, are one."""
@@ -53,7 +54,7 @@ class NotMetastableError(RuntimeError):
 
 @dataclass(frozen=True)
 class Machine:
-    """Runs tasks in a folder of this machine; `task(name, atoms, settings, positions=None)` returns arrays in eV."""
+    """Runs tasks in a folder of this machine."""
 
     folder: Path
     potential: Potential
@@ -62,10 +63,23 @@ class Machine:
     def task(
         self, name: str, atoms: Atoms, settings: Settings, positions: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Run one task."""
+        """Run one task and return its arrays in eV, angstrom and K."""
+        return collect(self._run(name, atoms, settings, positions), energy_unit(self.potential))
+
+    def check_size(self, atoms: Atoms) -> None:
+        """Refuse a supercell in which atoms would see themselves.
+
+        Raises:
+            ValueError: naming the sizes that it has and should have.
+        """
+        texts = self._run("evaluate", atoms, EvaluateSettings(forces=False), atoms.positions[None])
+        problem = size_problem(atoms, self.potential, neighbour_cutoff(texts[LOG_FILE]))
+        if problem:
+            raise ValueError(f"the supercell is too small: {problem}")
+
+    def _run(self, name: str, atoms: Atoms, settings: Settings, positions: np.ndarray | None) -> dict[str, str]:
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
-            texts = run_task(Path(place), name, atoms, self.potential, settings, positions, self.executable)
-        return collect(texts, energy_unit(self.potential))
+            return run_task(Path(place), name, atoms, self.potential, settings, positions, self.executable)
 
 
 def compute_free_energy(
@@ -92,7 +106,7 @@ def compute_free_energy(
         parameters: see `FreeEnergyParameters`: method, target_error, target_atoms, convention, seed, ...
 
     Raises:
-        ValueError: if a parameter is not allowed or the potential doesn't fit.
+        ValueError: if a parameter is not allowed, the potential doesn't fit, or the supercell is too small for it.
         NotMetastableError: if the crystal transforms or melts.
         LammpsFailedError: if LAMMPS stops.
     """
@@ -101,13 +115,17 @@ def compute_free_energy(
         machine = Machine(folder or Path(temporary), potential, executable)
         if asked.method == "harmonic":
             return run_quasi_harmonic(machine, atoms, asked)
+        machine.check_size(near_cubic_supercell(atoms, asked.target_atoms, asked.symprec).atoms)
         equilibration = equilibrate(machine, atoms, asked)
         crystal, static = minimised(
             equilibration.atoms, machine.task("minimise", equilibration.atoms, MinimiseSettings())
         )
         outcome = ROUTES[asked.method](machine, crystal, own_springs(equilibration.mean_squares, temperature), asked)
         phonons = compute_phonons(machine, crystal, asked.symprec)
-    return assemble(asked, equilibration, crystal, static, outcome, phonons)
+    found = assemble(asked, equilibration, crystal, static, outcome, phonons)
+    if found.reason:
+        raise NotMetastableError(found.reason)
+    return found
 
 
 def compute_quasi_harmonic(

@@ -62,6 +62,11 @@ class Potential:
     calculator: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def commands_of_dynamics(self) -> tuple[str, ...]:
+        """Commands for molecular dynamics."""
+        return self.dynamics_commands or self.commands
+
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise ValueError(f"potential {self.name!r}: engine is {self.engine!r}, must be one of {', '.join(ENGINES)}")

@@ -93,7 +93,7 @@ def equilibrate_script(atoms: Atoms, potential: Potential, settings: Equilibrate
     pressure, barostat = pressure_text(potential, s.pressure_gpa), time_text(potential, s.barostat_fs)
     heat = f"{s.temperature!r} {s.temperature!r}"
     lines = [
-        *opening(atoms, potential, potential.dynamics_commands or potential.commands),
+        *opening(atoms, potential, potential.commands_of_dynamics),
         "fix site all store/state 0 xsu ysu zsu",
         *displacement_variables(),
         *squares,
@@ -149,7 +149,7 @@ def sweep_script(atoms: Atoms, potential: Potential, settings: SweepSettings) ->
     squares, _, _ = _squares(atoms, potential)
     ways = ((low, low, ""), (low, high, UP_FILE), (high, high, ""), (high, low, DOWN_FILE))
     lines = [
-        *opening(atoms, potential, potential.dynamics_commands or potential.commands),
+        *opening(atoms, potential, potential.commands_of_dynamics),
         "fix site all store/state 0 xsu ysu zsu",
         *displacement_variables(),
         # `fx` would hold the friction, too, whose product with the displacements does not vanish at finite steps.
@@ -214,7 +214,7 @@ def _stage(
     virials, virial_columns, virial_titles = _kind_virials(atoms, potential)
     springs = {symbol: strength * k for symbol, k in s.springs.items()}
     return [
-        *opening(atoms, potential, potential.dynamics_commands or potential.commands),
+        *opening(atoms, potential, potential.commands_of_dynamics),
         "fix site all store/state 0 xsu ysu zsu",
         *displacement_variables(),
         *squares,
@@ -258,7 +258,7 @@ def _pair(atoms: Atoms, potential: Potential, settings: SwitchingSettings, pair:
     style = f"ti/spring {{k}} {s.switching_steps} {s.equilibration_steps} function 2"
     springs = " ".join(f"f_spring{kind}" for kind in kinds)
     return [
-        *opening(atoms, potential, potential.dynamics_commands or potential.commands),
+        *opening(atoms, potential, potential.commands_of_dynamics),
         f"timestep {time_text(potential, s.timestep_fs)}",
         f"velocity all create {2 * s.temperature!r} {velocity} mom yes",
         *spring_commands(atoms, potential, dict(s.springs), style),
@@ -272,9 +272,9 @@ def _pair(atoms: Atoms, potential: Potential, settings: SwitchingSettings, pair:
 
 def evaluate_script(atoms: Atoms, potential: Potential, settings: EvaluateSettings) -> str:
     """Return a script that reads positions of the same atoms and writes their energies, and forces if asked for."""
-    dynamics = settings.commands == "dynamics" and potential.dynamics_commands
+    dynamics = settings.commands == "dynamics"
     lines = [
-        *opening(atoms, potential, potential.dynamics_commands if dynamics else potential.commands),
+        *opening(atoms, potential, potential.commands_of_dynamics if dynamics else potential.commands),
         "variable pe equal pe",
         f"fix energies all ave/time 1 1 1 v_pe file {ENERGIES_FILE} format ' %.14g' title2 '# step energy'",
         "thermo 1",

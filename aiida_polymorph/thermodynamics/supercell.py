@@ -10,9 +10,13 @@ from ase.build import make_supercell
 from ase.geometry import minkowski_reduce
 
 from aiida_polymorph.lammps.system import lammps_frame
+from aiida_polymorph.potential import Potential
 
 SPREAD = 0.3
 """Cells whose number of atoms is off the target by up to this share may be taken for a better shape."""
+
+DEFAULT_SKIN = 2.0
+"""LAMMPS's own in units real and metal, angstrom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,34 @@ class Supercell:
 def smallest_width(cell: np.ndarray) -> float:
     """Return the smallest distance of opposite faces of a cell (rows), in its unit of length."""
     return float(1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max())
+
+
+def size_problem(atoms: Atoms, potential: Potential, listed: float | None) -> str:
+    """Return what is wrong with a supercell in which atoms would see themselves, "" if nothing is.
+
+    Potentials with a sum over k-space always see beyond the cell, which is as it should be.
+
+    Args:
+        atoms: the supercell.
+        potential: of LAMMPS.
+        listed: distance up to which LAMMPS lists neighbours, angstrom; None if it lists none.
+    """
+    if listed is None or any(line.startswith("kspace_style") for line in potential.commands):
+        return ""
+    cutoff, width = listed - _skin(potential), smallest_width(np.asarray(atoms.cell))
+    if width >= 2 * cutoff:
+        return ""
+    needed = int(np.ceil(len(atoms) * (2 * cutoff / width) ** 3))
+    return (
+        f"{len(atoms)} atoms are {width:.1f} angstrom wide, less than twice the potential's cutoff of {cutoff:.1f}; "
+        f"ask for target_atoms of {needed} or more"
+    )
+
+
+def _skin(potential: Potential) -> float:
+    """Return by how far LAMMPS's neighbour lists reach beyond the cutoff, angstrom."""
+    given = [line.split() for line in potential.commands if line.startswith("neighbor ")]
+    return float(given[-1][1]) if given else DEFAULT_SKIN
 
 
 def primitive_cell(atoms: Atoms, symprec: float = 0.01) -> Atoms:

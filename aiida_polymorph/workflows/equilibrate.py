@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
@@ -14,18 +13,9 @@ from aiida_polymorph.calculations.functions.free_energy import (
 )
 from aiida_polymorph.calculations.functions.transformation import name_product, take_final
 from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.thermodynamics.supercell import smallest_width
+from aiida_polymorph.thermodynamics.supercell import size_problem
 from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
-
-SKIN = 2.0
-"""Distance (angstrom) by which LAMMPS's neighbour lists reach beyond the cutoff, in units real and metal."""
-
-
-TOO_SMALL = (
-    "the supercell of {atoms} atoms is {width:.1f} angstrom wide, less than twice the potential's cutoff of "
-    "{cutoff:.1f}; ask for target_atoms of {needed} or more"
-)
 
 
 class EquilibrateWorkChain(DynamicsMixin):
@@ -56,11 +46,7 @@ class EquilibrateWorkChain(DynamicsMixin):
             required=False,
             help="What a phase that does not last has turned into, relaxed at 0 K.",
         )
-        spec.exit_code(
-            430,
-            "ERROR_SUPERCELL_TOO_SMALL",
-            message=TOO_SMALL,
-        )
+        spec.exit_code(430, "ERROR_SUPERCELL_TOO_SMALL", message="the supercell is too small: {problem}")
 
     def minimise(self) -> ToContext:
         """Relax the supercell at 0 K and the pressure."""
@@ -75,9 +61,10 @@ class EquilibrateWorkChain(DynamicsMixin):
         if failed:
             return failed
         results = self.ctx.minimise.outputs.results
-        too_small = self._too_small(results.value("neighbour_cutoff"))
-        if too_small:
-            return too_small
+        cutoff = results.value("neighbour_cutoff")
+        problem = size_problem(self.ctx.crystal.get_ase(), self.inputs.potential.to_potential(), cutoff)
+        if problem:
+            return self.exit_codes.ERROR_SUPERCELL_TOO_SMALL.format(problem=problem)
         taken = take_minimum(self.ctx.crystal, results)
         self.ctx.crystal, self.ctx.minimum = taken["crystal"], taken["summary"]
         self.ctx.summary, self.ctx.product = taken["summary"], taken["crystal"]
@@ -131,16 +118,3 @@ class EquilibrateWorkChain(DynamicsMixin):
             self.out("product", self.ctx.product)
         self.out("summary", summary)
         return self.exit_codes.ERROR_NOT_METASTABLE.format(reason=summary["reason"])
-
-    def _too_small(self, listed: float | None) -> ExitCode | None:
-        """Return the exit code of a supercell in which an atom would see itself; long-ranged potentials always do."""
-        potential, atoms = self.inputs.potential.to_potential(), self.ctx.crystal.get_ase()
-        if listed is None or any(line.startswith("kspace_style") for line in potential.commands):
-            return None
-        cutoff, width = listed - SKIN, smallest_width(np.asarray(atoms.cell))
-        if width >= 2 * cutoff:
-            return None
-        needed = int(np.ceil(len(atoms) * (2 * cutoff / width) ** 3))
-        return self.exit_codes.ERROR_SUPERCELL_TOO_SMALL.format(
-            atoms=len(atoms), width=width, cutoff=cutoff, needed=needed
-        )

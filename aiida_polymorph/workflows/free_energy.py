@@ -24,7 +24,7 @@ from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
 from aiida_polymorph.thermodynamics.assembly import TOLERANCE
 from aiida_polymorph.thermodynamics.routes import first_springs, first_switching, next_springs, next_switching
 from aiida_polymorph.workflows.children import submit_once
-from aiida_polymorph.workflows.equilibrate import TOO_SMALL, EquilibrateWorkChain
+from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.parameters import define_parameters, validate_parameters
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
@@ -70,11 +70,7 @@ class FreeEnergyWorkChain(ProtocolMixin, DynamicsMixin):
             message="max_steps are spent, and the error is {error:.2g} eV per formula unit, not {target:.2g}; what was "
             "computed is kept",
         )
-        spec.exit_code(
-            430,
-            "ERROR_SUPERCELL_TOO_SMALL",
-            message=TOO_SMALL,
-        )
+        spec.exit_code(430, "ERROR_SUPERCELL_TOO_SMALL", message="the supercell is too small: {problem}")
 
     # --- the crystal ---------------------------------------------------------------------------------------------
 

@@ -298,7 +298,17 @@ def test_an_unstable_crystal_is_refused():
 
 def test_a_crystal_above_its_melting_point_is_refused():
     with pytest.raises(NotMetastableError, match=r"molten|transformed"):
-        compute_free_energy(ARGON, SHORT, 300.0, target_atoms=108, equilibrate=QUICK)
+        compute_free_energy(ARGON, SHORT, 300.0, target_atoms=256, equilibrate=QUICK)
+
+
+def test_a_supercell_in_which_atoms_see_themselves_is_refused():
+    with pytest.raises(ValueError, match=r"108 atoms are 15.9 angstrom wide, less than twice .* target_atoms of 133"):
+        compute_free_energy(ARGON, SHORT, 10.0, target_atoms=108)
+
+
+def test_without_lammps():
+    with pytest.raises(LammpsFailedError, match=r"LAMMPS does not start: .*nowhere"):
+        compute_free_energy(ARGON, SHORT, 10.0, executable="/nowhere/lmp")
 
 
 @pytest.mark.parametrize("method", ROUTES)
