@@ -28,6 +28,10 @@ COLUMNS: list[Column] = [
 ]
 
 
+MOST_ROWS = 7
+"""Of the table, for each line."""
+
+
 @click.command("coexistence")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
 @click.option(
@@ -47,8 +51,8 @@ def coexistence_command(
     """Where two phases coexist: pressure over temperature, with errors, by Clausius and Clapeyron.
 
     NODES are processes of `integrate` or their results, one a phase, of the same composition, potential and
-    convention. Nothing is extrapolated: a line ends where one of its phases has no Gibbs energies. The table shows the
-    lines between stable phases, --json also those above which a third phase is more stable.
+    convention. Nothing is extrapolated: a line ends where one of its phases has no Gibbs energies. The table shows some
+    points of the lines between stable phases, --json all of them, and the lines on which a third phase is more stable.
 
     \b
     Examples:
@@ -109,10 +113,20 @@ def inputs_of(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def table_rows(lines: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the points of the lines between stable phases, and how many other lines there are."""
+    """Return some points of the lines between stable phases, ends among them, and how many other lines there are."""
     shown = [line for line in lines if line["stable"]]
-    rows = [{**point, "first": line["first"], "second": line["second"]} for line in shown for point in line["points"]]
+    rows = [
+        {**line["points"][number], "first": line["first"], "second": line["second"]}
+        for line in shown
+        for number in spread_out(len(line["points"]), MOST_ROWS)
+    ]
     return rows, len(lines) - len(shown)
+
+
+def spread_out(number: int, most: int) -> list[int]:
+    """Return at most so many numbers from 0 to `number` - 1, evenly, both ends among them."""
+    count = min(number, most)
+    return [round(each * (number - 1) / max(count - 1, 1)) for each in range(count)]
 
 
 def draw_figure(found: RecordData, inputs: Mapping[str, Any], file: str) -> Path:
