@@ -37,7 +37,7 @@ class Equilibration:
         volume: angstrom^3 per formula unit.
         volume_spread: standard deviation of the volume's fluctuations, angstrom^3 per formula unit.
         enthalpy: mean potential energy + P V in eV per formula unit, of the infinite crystal (3/2 kB T for every atom
-            in the harmonic part), without kinetic energy.
+            in the harmonic part), without kinetic energy. Its error holds that of the mean volume.
         mean_squares: <u^2> by element, angstrom^2, about sites and centroid.
         shift: root mean square distance of mean positions from sites, angstrom.
         lindemann: root mean square displacement over the smallest distance between atoms.
@@ -92,6 +92,7 @@ def digest_equilibration(
     beyond = anharmonic_energy(nvt["energy"], nvt["virial"], start)
     work = pressure_gpa * GPA * float(np.linalg.det(symmetric))
     enthalpy = perfect + beyond.value + 1.5 * count * KB * temperature + work
+    enthalpy_error = np.hypot(beyond.error, enthalpy_slope(npt, pressure_gpa) * volume.error)
     squares = mean_squares(atoms, nvt)
     shift = _shift(part(arrays, "mean")["values"][0])
     lindemann = float(np.sqrt(np.mean(list(squares.values())))) / _nearest(crystal)
@@ -100,7 +101,7 @@ def digest_equilibration(
         atoms=crystal,
         volume=Estimate(volume.value / units, volume.error / units),
         volume_spread=float(npt["volume"].std()) / units,
-        enthalpy=Estimate(enthalpy / units, beyond.error / units),
+        enthalpy=Estimate(enthalpy / units, float(enthalpy_error) / units),
         mean_squares=squares,
         shift=shift,
         lindemann=lindemann,
@@ -108,6 +109,15 @@ def digest_equilibration(
         reason=verdict(shift, lindemann, strain),
         steps=steps,
     )
+
+
+def enthalpy_slope(npt: Mapping[str, np.ndarray], pressure_gpa: float) -> float:
+    """Return dH/dV at constant temperature from the fluctuations of a run at constant pressure, eV/angstrom^3.
+
+    By as much an error of the mean volume makes the enthalpy at that volume wrong.
+    """
+    enthalpy = npt["energy"] + pressure_gpa * GPA * npt["volume"]
+    return float(np.cov(enthalpy, npt["volume"])[0, 1] / npt["volume"].var(ddof=1))
 
 
 def mean_squares(atoms: Atoms, nvt: Mapping[str, np.ndarray]) -> dict[str, float]:
