@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
 from aiida_polymorph.free_energy import Machine, NotMetastableError, compute_free_energy, relax_supercell
-from aiida_polymorph.lammps.settings import EquilibrateSettings, SweepSettings
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.sweep import Sweep, SweptPoint, digest_sweeps, isobar_from_sweeps
+from aiida_polymorph.thermodynamics.sweep import Sweep, SweptPoint, digest_sweeps, isobar_from_sweeps, sweep_settings
 
 SWEEP_STEPS = 20_000
-SHARED = {each.name for each in fields(SweepSettings)} & {each.name for each in fields(EquilibrateSettings)} - {
-    "final_temperature"
-}
-"""Settings that sweeps have in common with runs at one temperature."""
 
 
 def compute_isobar(
@@ -80,9 +74,9 @@ def run_sweeps(
     """Return the sweep from the temperature asked for up to the highest (K), and the one back.
 
     Raises:
+        ValueError: if there are too few steps.
         NotMetastableError: if the crystal transforms when it is relaxed at 0 K.
     """
+    settings = sweep_settings(asked, highest, steps)
     crystal, perfect = relax_supercell(machine, atoms, asked)
-    shared = {name: value for name, value in asked.equilibrate_settings().to_dict().items() if name in SHARED}
-    settings = SweepSettings(final_temperature=highest, sweep_steps=steps, **shared)
     return digest_sweeps(crystal, machine.task("sweep", crystal, settings), settings, perfect)

@@ -71,7 +71,7 @@ class DynamicsCalculation(CalcJob):
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             validator=validate_parameters,
-            help="`task`, one of minimise, equilibrate, springs, switching, evaluate, and its `settings`.",
+            help="`task`, one of minimise, equilibrate, sweep, springs, switching, evaluate, and its `settings`.",
         )
         spec.input(
             POSITIONS,

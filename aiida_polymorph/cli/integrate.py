@@ -49,6 +49,12 @@ COLUMNS: list[Column] = [
 )
 @click.option("--seed", type=int, help="Of all random numbers.")
 @click.option(
+    "--isobars",
+    type=click.Choice(["points", "sweeps"]),
+    help="To higher temperatures by points (default), or faster by one sweep at each pressure.",
+)
+@click.option("--sweep-steps", type=click.IntRange(min=1), help="Of a sweep, one way.")
+@click.option(
     "--figures",
     type=click.Path(file_okay=False),
     help="Folder for a picture of each place where a phase does not last.",
@@ -64,6 +70,8 @@ def integrate_command(
     potential_name: str,
     pressures_gpa: tuple[float, ...],
     temperatures: tuple[float, ...],
+    isobars: str | None,
+    sweep_steps: int | None,
     figures: str | None,
     protocol: str | None,
     code_label: str | None,
@@ -80,6 +88,8 @@ def integrate_command(
     Examples:
       aiida-polymorph integrate rutile.res --potential matsui-akaogi --pressure 0,20 --temperature 700,1000,1300,1600
     """
+    if sweep_steps and isobars != "sweeps":
+        raise click.UsageError("--sweep-steps needs --isobars sweeps")
     from aiida import orm
 
     from aiida_polymorph.cli.machine import cores, runs_here
@@ -92,10 +102,14 @@ def integrate_command(
     structures = read_structures(list(files))
     names = [str(name) for name in structures.column("name", "")]
     code, potential = find_lammps(code_label), potential_node(potential_name)
-    given = {"parameters": {name: value for name, value in settings.items() if value is not None}}
     here = runs_here(code)
-    side_by_side = max(1, cores() // len(structures)) if here else None
-    overrides = {**given, "at_once": side_by_side} if here else given
+    chosen = {
+        "parameters": {name: value for name, value in settings.items() if value is not None},
+        "isobars": isobars,
+        "sweep_steps": sweep_steps,
+        "at_once": max(1, cores() // len(structures)) if here else None,
+    }
+    overrides = {name: value for name, value in chosen.items() if value is not None}
     builders = [
         IntegrateWorkChain.get_builder_from_protocol(
             code,

@@ -179,7 +179,7 @@ def _gibbs(
     states: Mapping[Place, State], references: Mapping[Place, Estimate], place: Place, kinetic_atoms: int
 ) -> Gibbs:
     temperature, pressure = place
-    reached = _reference(states, references, pressure)
+    reached = reference_for(states, references, pressure)
     if reached is None:
         reason = _reason(states, (next(iter(references))[0] if references else temperature, pressure))
         return Gibbs(temperature, pressure, None, reason=reason)
@@ -209,12 +209,15 @@ def _gap(
         return None
     heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
     other = along_isotherm(heated, isotherm, start_pressure, pressure)
-    share = start.error * temperature / start_temperature
-    own = Estimate(value.value, float(np.sqrt(max(value.error**2 - share**2, 0.0))))
-    return closure((own, other))
+    return closure((without(value, start.error * temperature / start_temperature), other))
 
 
-def _reference(
+def without(value: Estimate, error: float) -> Estimate:
+    """Return a value whose error is what is left without one part of it."""
+    return Estimate(value.value, float(np.sqrt(max(value.error**2 - error**2, 0.0))))
+
+
+def reference_for(
     states: Mapping[Place, State], references: Mapping[Place, Estimate], pressure: float
 ) -> tuple[Place, Estimate] | None:
     """Return the reference from which a pressure is reached over places where the phase lasts."""
@@ -230,13 +233,13 @@ def _isotherm(states: Mapping[Place, State], temperature: float) -> Curve:
     """Return the volume at every pressure where the phase lasts up to this temperature, from the fits along isobars."""
     isobars = {p: _isobar_volumes(states, p) for p in {place[1] for place in states}}
     reach = {p: curve for p, curve in isobars.items() if len(curve.points) and curve.points.max() > temperature - 1e-9}
-    return _curve([(p, fitted(curve, temperature)) for p, curve in reach.items()])
+    return curve_of([(p, fitted(curve, temperature)) for p, curve in reach.items()])
 
 
 def _isobar(states: Mapping[Place, State], pressure: float, kinetic_atoms: int) -> Curve:
     """Return the enthalpy up to the first temperature at which the phase does not last."""
     kinetic = 1.5 * KB * kinetic_atoms
-    return _curve(
+    return curve_of(
         [
             (temperature, Estimate(state.enthalpy.value + kinetic * temperature, state.enthalpy.error))
             for temperature, state in _lasting(states, pressure)
@@ -245,7 +248,7 @@ def _isobar(states: Mapping[Place, State], pressure: float, kinetic_atoms: int) 
 
 
 def _isobar_volumes(states: Mapping[Place, State], pressure: float) -> Curve:
-    return _curve([(temperature, state.volume) for temperature, state in _lasting(states, pressure)])
+    return curve_of([(temperature, state.volume) for temperature, state in _lasting(states, pressure)])
 
 
 def _lasting(states: Mapping[Place, State], pressure: float) -> list[tuple[float, State]]:
@@ -253,7 +256,8 @@ def _lasting(states: Mapping[Place, State], pressure: float) -> list[tuple[float
     return list(takewhile(lambda each: not each[1].reason, rising))
 
 
-def _curve(places: Sequence[tuple[float, Estimate]]) -> Curve:
+def curve_of(places: Sequence[tuple[float, Estimate]]) -> Curve:
+    """Return the curve through values at places of one variable."""
     points = sorted(places)
     values, errors = np.array([each[1] for each in points]).reshape(-1, 2).T
     return Curve(np.array([each[0] for each in points]), values, errors)

@@ -16,7 +16,7 @@ cell's own six fluctuations, 1/2 kB T each, are taken off, which the infinite cr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +24,10 @@ from ase import Atoms
 from numpy.polynomial.legendre import legvander
 
 from aiida_polymorph.lammps.results import part
-from aiida_polymorph.lammps.settings import SweepSettings
+from aiida_polymorph.lammps.settings import EquilibrateSettings, SweepSettings
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.equilibration import mean_cell, mean_squares, verdict
+from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.thermodynamics.supercell import symmetric_cell
 from aiida_polymorph.units import GPA, KB
@@ -47,6 +48,9 @@ BLOCKS = 20
 NODES = 40
 """Of the numerical quadrature."""
 
+SHARED = {each.name for each in fields(SweepSettings)} & {each.name for each in fields(EquilibrateSettings)}
+"""Settings that sweeps have in common with runs at one temperature."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
@@ -57,12 +61,14 @@ class Sweep:
         enthalpy: eV per formula unit, without kinetic energy, shape (n,).
         volume: angstrom^3 per formula unit, shape (n,).
         reason: why this is not the crystal any more, and at which temperature; "" if it is.
+        broken_at: lowest temperature of the piece of the sweep that the reason is seen in, K; None if there is none.
     """
 
     temperatures: np.ndarray
     enthalpy: np.ndarray
     volume: np.ndarray
     reason: str = ""
+    broken_at: float | None = None
 
 
 class SweptPoint(NamedTuple):
@@ -81,6 +87,26 @@ class SweptPoint(NamedTuple):
     enthalpy: Estimate
     volume: Estimate
     dissipation: float
+
+
+def sweep_settings(asked: FreeEnergyParameters, highest: float, steps: int) -> SweepSettings:
+    """Return the settings of sweeps from the temperature asked for up to the highest, and back.
+
+    Args:
+        asked: gives temperature, pressure, seed and the settings of dynamics.
+        highest: K.
+        steps: one way; as many more as make them a multiple of those between two samples.
+
+    Raises:
+        ValueError: if the highest temperature is not above the other, or there would be too few samples.
+    """
+    if not highest > asked.temperature:
+        raise ValueError(f"a sweep must end above {asked.temperature:g} K, where it begins, not at {highest:g} K")
+    shared = {name: value for name, value in asked.equilibrate_settings().to_dict().items() if name in SHARED}
+    fewest = FEWEST_SAMPLES * shared["interval"]
+    if steps < fewest:
+        raise ValueError(f"sweep_steps is {steps}, must be {fewest} or more")
+    return SweepSettings(final_temperature=highest, sweep_steps=steps + -steps % shared["interval"], **shared)
 
 
 def digest_sweeps(
@@ -118,12 +144,13 @@ def _digest(
     energy = samples["energy"] + samples["virial"] / 2 + static + thermal
     enthalpy = energy + pressure_gpa * GPA * samples["volume"]
     units = formula_units_of(atoms.numbers)
-    reason = _first_reason(atoms, samples, temperatures)
-    return Sweep(temperatures, enthalpy / units, samples["volume"] / units, reason)
+    return Sweep(
+        temperatures, enthalpy / units, samples["volume"] / units, *_first_reason(atoms, samples, temperatures)
+    )
 
 
-def _first_reason(atoms: Atoms, record: Mapping[str, np.ndarray], temperatures: np.ndarray) -> str:
-    """Return at which temperature a crystal was first seen to be another one, and why; "" if it lasted."""
+def _first_reason(atoms: Atoms, record: Mapping[str, np.ndarray], temperatures: np.ndarray) -> tuple[str, float | None]:
+    """Return where and why a crystal was first seen to be another one, and that piece's lowest temperature (K)."""
     distances = atoms.get_all_distances(mic=True)
     nearest = distances[distances > 0].min() if len(atoms) > 1 else np.inf
     for window in np.array_split(np.arange(len(temperatures)), WINDOWS):
@@ -133,8 +160,8 @@ def _first_reason(atoms: Atoms, record: Mapping[str, np.ndarray], temperatures: 
         strain = float(np.abs(np.linalg.inv(symmetric_cell(atoms, cell)) @ cell - np.eye(3)).max())
         reason = verdict(0.0, lindemann, strain)
         if reason:
-            return f"at {temperatures[window].mean():.0f} K {reason}"
-    return ""
+            return f"at {temperatures[window].mean():.0f} K {reason}", float(temperatures[window].min())
+    return "", None
 
 
 def isobar_from_sweeps(

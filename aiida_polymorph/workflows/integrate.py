@@ -12,6 +12,7 @@ from aiida_polymorph.calculations.functions.integrate import integrate_over_grid
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
 from aiida_polymorph.thermodynamics.gibbs_surface import (
     Place,
@@ -22,11 +23,19 @@ from aiida_polymorph.thermodynamics.gibbs_surface import (
     stretches,
 )
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.sweep import sweep_settings
+from aiida_polymorph.thermodynamics.swept_surface import lower_reach
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
-from aiida_polymorph.workflows.tasks import DynamicsMixin
+from aiida_polymorph.workflows.sweep import SweepWorkChain
+from aiida_polymorph.workflows.tasks import DynamicsMixin, validate_phase
+
+ISOBARS = ("points", "sweeps")
+"""How to go on to higher temperatures: by dynamics at some of them, or by one sweep over all."""
+
+PROCESSES = {"point": EquilibrateWorkChain, "reference": FreeEnergyWorkChain, "sweep": SweepWorkChain}
 
 
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:
@@ -59,6 +68,27 @@ def validate_positive(number: orm.Float | None, port: Any) -> str | None:
     """Return what is wrong with a number, None if it is positive."""
     wrong = number is not None and not 0 < number.value < float("inf")
     return f"{port.name} is {number.value}, must be positive" if wrong else None
+
+
+def validate_isobars(isobars: orm.Str | None, _: Any = None) -> str | None:
+    """Return what is wrong with the way along isobars, None if nothing."""
+    wrong = isobars is not None and isobars.value not in ISOBARS
+    return f"isobars is {isobars.value!r}, must be {' or '.join(ISOBARS)}" if wrong else None
+
+
+def validate_integration(inputs: Mapping[str, Any], _: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, None if everything does."""
+    problem = validate_phase(inputs)
+    if problem or not takes_sweeps(inputs) or not {"parameters", "temperatures"} <= set(inputs):
+        return problem
+    lowest, highest = (choose(inputs["temperatures"].get_list()) for choose in (min, max))
+    asked = FreeEnergyParameters.from_dict({**inputs["parameters"].get_dict(), "temperature": lowest})
+    return problem_of(sweep_settings, asked, highest, inputs["sweep_steps"].value) if highest > lowest else None
+
+
+def takes_sweeps(inputs: Mapping[str, Any]) -> bool:
+    """Return whether isobars are to be swept."""
+    return "isobars" in inputs and inputs["isobars"].value == "sweeps"
 
 
 class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
@@ -98,7 +128,22 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
             valid_type=orm.Float,
             serializer=orm.to_aiida_type,
             validator=validate_positive,
-            help="Wanted error of each path, eV per formula unit: points are added until it is reached.",
+            help="Wanted error of each path, eV per formula unit: points are added until it is reached; not to sweeps.",
+        )
+        spec.input(
+            "isobars",
+            valid_type=orm.Str,
+            required=False,
+            serializer=orm.to_aiida_type,
+            validator=validate_isobars,
+            help="How to get to higher temperatures: by `points`, also where it is left out, or by `sweeps`.",
+        )
+        spec.input(
+            "sweep_steps",
+            valid_type=orm.Int,
+            default=lambda: orm.Int(SweepSettings.sweep_steps),
+            serializer=orm.to_aiida_type,
+            help="Steps of a sweep one way.",
         )
         spec.input(
             "at_once",
@@ -107,6 +152,7 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
             serializer=orm.to_aiida_type,
             help="How many points run side by side; all where it is left out.",
         )
+        spec.inputs.validator = validate_integration
         spec.outline(
             cls.plan_isotherm,
             while_(cls.has_points_left)(cls.run_points, cls.refine_isotherm),
@@ -123,7 +169,7 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
 
     def plan_isotherm(self) -> None:
         """Plan the points at the lowest temperature."""
-        self.ctx.points, self.ctx.references = [], []
+        self.ctx.points, self.ctx.references, self.ctx.sweeps = [], [], []
         lowest = min(self.inputs.temperatures.get_list())
         pressures = grid(self.inputs.pressures.get_list(), self.inputs.pressure_step.value)
         self.ctx.left = [("point", lowest, pressure) for pressure in pressures]
@@ -137,10 +183,9 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
         number = self.inputs.at_once.value if "at_once" in self.inputs else len(self.ctx.left)
         now, self.ctx.left = self.ctx.left[:number], self.ctx.left[number:]
         for kind, temperature, pressure in now:
-            process = EquilibrateWorkChain if kind == "point" else FreeEnergyWorkChain
-            child = submit_once(
-                self, label_of(kind, temperature, pressure), process, **self._inputs_at(temperature, pressure)
-            )
+            inputs = self._sweep_to if kind == "sweep" else self._inputs_at
+            label = label_of(kind, temperature, pressure)
+            child = submit_once(self, label, PROCESSES[kind], **inputs(temperature, pressure))
             self.to_context(**{f"{kind}s": append_(child)})
 
     def plan_references(self) -> None:
@@ -159,17 +204,21 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
             self.ctx.left = [("point", temperature, pressure) for pressure in more]
 
     def plan_isobars(self) -> None:
-        """Plan the higher temperatures at the pressures asked for."""
+        """Plan the higher temperatures at the pressures asked for: points on the way there, or a sweep."""
         reasons, asked = self._reasons(), self.inputs.temperatures.get_list()
         lowest, highest = min(asked), max(asked)
         step = min(self.inputs.temperature_step.value, (highest - lowest) / 2) if highest > lowest else 1.0
-        higher = grid([lowest, highest], step)[1:]
+        kind, higher = "point", grid([lowest, highest], step)[1:]
+        if takes_sweeps(self.inputs):
+            kind, higher = "sweep", higher[-1:]
         known = [p for p in self.inputs.pressures.get_list() if reasons.get((lowest, p)) == ""]
-        self.ctx.left = [("point", temperature, p) for p in known for temperature in higher]
+        self.ctx.left = [(kind, temperature, p) for p in known for temperature in higher]
 
     def refine_isobars(self) -> None:
-        """Plan more points where isobars are not well known yet."""
-        if not self.ctx.left:
+        """Plan more points where isobars are not well known yet, or shorter sweeps where the phase did not last."""
+        if takes_sweeps(self.inputs):
+            self.ctx.left = self.ctx.left or self._shorter_sweeps()
+        elif not self.ctx.left:
             asked = self.inputs.temperatures.get_list(), self.inputs.pressures.get_list()
             places = missing_temperatures(self._states(), *asked, self.inputs.path_error.value)
             self.ctx.left = [("point", *place) for place in places]
@@ -178,12 +227,14 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
         """Integrate."""
         results: dict[str, orm.Data] = {}
         places: dict[str, list[float]] = {}
-        for kind, found in (("state", self._summaries()), ("reference", self._free_energies())):
+        kinds = {"state": self._summaries(), "reference": self._free_energies(), "sweep": self._sweeps()}
+        for kind, found in kinds.items():
             for number, (place, node) in enumerate(found.items()):
                 results[f"{kind}_{number:03d}"], places[f"{kind}_{number:03d}"] = node, list(place)
         shared = {name: self.inputs[name] for name in ("structure", "parameters", "temperatures", "pressures")}
         if not results:
             return self.exit_codes.ERROR_NO_REFERENCE.format(message=self._first_failure())
+        shared |= {"failures": orm.List(self._failures())} if takes_sweeps(self.inputs) else {}
         self.out("gibbs_energies", integrate_over_grid(**shared, places=orm.Dict(places), **results))
         if not self._free_energies() and any(not reason for reason in self._reasons().values()):
             return self.exit_codes.ERROR_NO_REFERENCE.format(message=self._first_failure())
@@ -193,6 +244,28 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
         place = {"temperature": temperature, "pressure_gpa": pressure}
         parameters = orm.Dict({**self.inputs.parameters.get_dict(), **place})
         return {**self._shared(), **self._phases(), "structure": self.inputs.structure, "parameters": parameters}
+
+    def _sweep_to(self, temperature: float, pressure: float) -> dict[str, orm.Data]:
+        """Return the inputs of a sweep from the lowest temperature up to another one."""
+        inputs = self._inputs_at(min(self.inputs.temperatures.get_list()), pressure)
+        return {**inputs, "final_temperature": orm.Float(temperature), "sweep_steps": self.inputs.sweep_steps}
+
+    def _sweeps(self) -> dict[Place, orm.Data]:
+        """Return what sweeps told, by the highest temperature and the pressure."""
+        nodes = self.ctx.get("sweeps", [])
+        return {reach_of(node): node.outputs.sweeps for node in nodes if "sweeps" in node.outputs}
+
+    def _failures(self) -> list[tuple[float, float, str]]:
+        """Return highest temperature, pressure and reason of sweeps that told nothing."""
+        failed = [node for node in self.ctx.get("sweeps", []) if "sweeps" not in node.outputs]
+        return [(*reach_of(node), f"its sweep failed: {node.exit_message or 'it was stopped'}") for node in failed]
+
+    def _shorter_sweeps(self) -> list[tuple[str, float, float]]:
+        """Return the sweeps to plan below where the phase was lost in the last ones."""
+        asked, last = self.inputs.temperatures.get_list(), {reach_of(node)[1]: node for node in self.ctx.sweeps}
+        told = {p: node.outputs.sweeps.value("broken_at") for p, node in last.items() if "sweeps" in node.outputs}
+        lower = {p: lower_reach(asked, broken_at) for p, broken_at in told.items() if broken_at is not None}
+        return [("sweep", reach, p) for p, reach in lower.items() if reach is not None]
 
     def _summaries(self) -> dict[Place, orm.Dict]:
         return {place_of(node): node.outputs.summary for node in self.ctx.points if "summary" in node.outputs}
@@ -257,6 +330,11 @@ def label_of(kind: str, temperature: float, pressure: float) -> str:
     """Return the label of a child, e.g. `point_700K_20GPa`."""
     text = f"{kind}_{temperature:g}K_{pressure:g}GPa"
     return text.replace(".", "p").replace("-", "m").replace("+", "")
+
+
+def reach_of(process: orm.ProcessNode) -> Place:
+    """Return highest temperature and pressure of a sweep."""
+    return process.inputs.final_temperature.value, process.inputs.parameters["pressure_gpa"]
 
 
 def place_of(process: orm.ProcessNode) -> Place:

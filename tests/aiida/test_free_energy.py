@@ -94,7 +94,7 @@ def killed_once(aiida_code_installed, lammps, tmp_path):
     """LAMMPS that is killed in its first run of molecular dynamics."""
     script, marker = tmp_path / "lmp", tmp_path / "killed"
     script.write_text(
-        f"#!/bin/bash\nif [ ! -e {marker} ] && grep -q nph lammps.in; then\n"
+        f"#!/bin/bash\nif [ ! -e {marker} ] && grep -q 'fix cell all npt' lammps.in; then\n"
         f'  touch {marker}; echo LAMMPS > log.lammps; kill -9 $$\nfi\nexec {lammps} "$@"\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -243,6 +243,87 @@ def test_integration_closes_its_loop(code, potential, fcc):
     assert corner["gibbs_energy"] == pytest.approx(direct.value("gibbs_energy"), abs=4 * both)
 
 
+@pytest.fixture
+def integration(code, potential, fcc):
+    """Return a function that makes a builder of an integration over a grid."""
+
+    def builder(temperatures, pressures, **overrides):
+        given = {"parameters": QUICK, "pressure_step": 0.1, "path_error": 1e-3, "at_once": 2, **overrides}
+        return IntegrateWorkChain.get_builder_from_protocol(
+            code, fcc, potential, temperatures, pressures, overrides=given
+        )
+
+    return builder
+
+
+def points_of(outputs):
+    return {(each["temperature_k"], each["pressure_gpa"]): each for each in outputs["gibbs_energies"].points}
+
+
+def called(node, label):
+    return [each for each in node.called if each.process_label == label]
+
+
+def test_sweeps_agree_with_points(integration):
+    """Well within their errors, which are those of the start for the most part; it is the same for both."""
+    found, nodes = {}, {}
+    for isobars in ("points", "sweeps"):
+        outputs, nodes[isobars] = run_get_node(
+            integration([10.0, 15.0, 20.0], [0.0, 0.2], isobars=isobars, sweep_steps=4000)
+        )
+        assert nodes[isobars].is_finished_ok, nodes[isobars].exit_message
+        found[isobars] = points_of(outputs)
+    assert found["points"].keys() == found["sweeps"].keys()
+    for place, point in found["points"].items():
+        swept = found["sweeps"][place]
+        assert swept["metastable"]
+        both = np.hypot(point["error"], swept["error"])
+        assert swept["gibbs_energy"] == pytest.approx(point["gibbs_energy"], abs=both)
+        assert swept["enthalpy"] == pytest.approx(point["enthalpy"], abs=1e-4)
+        assert swept["volume"] == pytest.approx(point["volume"], rel=5e-3)
+    corner = found["sweeps"][20.0, 0.2]
+    assert abs(corner["gap"]) < 4 * corner["gap_error"]
+    assert found["sweeps"][10.0, 0.2]["gap"] is found["sweeps"][20.0, 0.0]["gap"] is None
+    assert len(called(nodes["sweeps"], "SweepWorkChain")) == 2
+    assert all(
+        each.inputs.parameters["temperature"] == 10.0 for each in called(nodes["sweeps"], "EquilibrateWorkChain")
+    )
+
+
+def test_a_sweep_that_melts_is_followed_by_a_shorter_one(integration):
+    outputs, node = run_get_node(integration([10.0, 20.0, 150.0], [0.1], isobars="sweeps", sweep_steps=4000))
+    assert node.is_finished_ok, node.exit_message
+    first, second = called(node, "SweepWorkChain")
+    assert (first.exit_status, second.exit_status) == (410, 0)
+    points = points_of(outputs)
+    assert points[20.0, 0.1]["error"] > 0
+    assert points[150.0, 0.1]["gibbs_energy"] is None
+    assert points[150.0, 0.1]["reason"] == first.outputs.sweeps.value("reason")
+    assert 20 < first.outputs.sweeps.value("broken_at") < 150
+
+
+def test_a_sweep_that_fails_takes_the_higher_temperatures_only(integration):
+    outputs, node = run_get_node(integration([10.0, 300.0], [0.0], isobars="sweeps", sweep_steps=4000))
+    assert node.is_finished_ok, node.exit_message
+    points = points_of(outputs)
+    assert points[10.0, 0.0]["error"] > 0
+    assert points[300.0, 0.0]["gibbs_energy"] is None
+    assert "its sweep failed: sweep" in points[300.0, 0.0]["reason"]
+    assert "boiling" in points[300.0, 0.0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"isobars": "curves"}, "isobars is 'curves', must be points or sweeps"),
+        ({"isobars": "sweeps", "sweep_steps": 900}, "sweep_steps is 900, must be 1000 or more"),
+    ],
+)
+def test_bad_sweeps(integration, make_process, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        make_process(IntegrateWorkChain, integration([10.0, 20.0], [0.0], **overrides)._inputs(prune=True))
+
+
 @pytest.mark.parametrize(
     ("temperatures", "pressures", "message"),
     [([], [0.0], "temperatures is"), ([-3.0], [0.0], "temperatures is"), ([300.0], [-50.0], "pressures is")],
@@ -346,3 +427,19 @@ def test_commands_refuse_bad_input(files, code, arguments, words):
     )
     assert result.exit_code != 0
     assert words in result.output
+
+
+def test_steps_of_sweeps_need_sweeps(files):
+    potential, crystal = files
+    grid = ["--temperature", "10,20", "--pressure", "0"]
+    arguments = [crystal, "--potential", potential, *grid, "--sweep-steps", "5000"]
+    result = CliRunner().invoke(main, ["integrate", *arguments])
+    assert result.exit_code == 2
+    assert "--sweep-steps needs --isobars sweeps" in result.output
+
+
+@pytest.mark.parametrize("protocol", ["moderate", "fast", "stringent"])
+def test_sweeps_of_a_protocol(protocol):
+    inputs = IntegrateWorkChain.get_protocol_inputs(protocol, {"isobars": "sweeps"})
+    assert inputs["isobars"] == "sweeps"
+    assert inputs["sweep_steps"] == {"moderate": 20_000, "fast": 5000, "stringent": 60_000}[protocol]

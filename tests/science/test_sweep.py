@@ -124,7 +124,7 @@ ARGON = Potential(
     "argon",
     "lammps",
     ("Ar",),
-    commands=("pair_style lj/smooth/linear 8.5", f"pair_coeff 1 1 {119.8 * kB} 3.405"),
+    commands=("pair_style lj/smooth/linear 7.9", f"pair_coeff 1 1 {119.8 * kB} 3.405"),
 )
 SLOW = {"timestep_fs": 10.0, "damping_fs": 100.0}
 SETTINGS = {

@@ -8,11 +8,13 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.free_energy import parameters_of
+from aiida_polymorph.calculations.functions.sweep import load_sweeps
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
-from aiida_polymorph.thermodynamics.gibbs_surface import Gibbs, State, gibbs_surface
+from aiida_polymorph.thermodynamics.gibbs_surface import Gibbs, Place, State, gibbs_surface
 from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.swept_surface import swept_surface
 from aiida_polymorph.units import KB
 
 
@@ -23,6 +25,7 @@ def integrate_over_grid(
     temperatures: orm.List,
     pressures: orm.List,
     places: orm.Dict,
+    failures: orm.List | None = None,
     **results: orm.Data,
 ) -> GibbsEnergiesData:
     """Return Gibbs energies at all temperatures and pressures.
@@ -32,23 +35,35 @@ def integrate_over_grid(
         parameters: gives the convention.
         temperatures: asked for, K.
         pressures: asked for, GPa.
-        places: name of a result -> [temperature, pressure].
-        results: summaries of equilibrations, `state_...`, and free energies, `reference_...`.
+        places: name of a result -> [temperature, pressure]; of sweeps the highest temperature.
+        failures: [highest temperature, pressure, reason] of sweeps without a result; given only where there are sweeps
+            along the isobars instead of points.
+        results: summaries of equilibrations, `state_...`, free energies, `reference_...`, and sweeps, `sweep_...`.
     """
-    at = {name: tuple(places[name]) for name in results}
-    states = {at[name]: state_of(node) for name, node in results.items() if name.startswith("state_")}
+    nodes = {kind: nodes_at(kind, places, results) for kind in ("state", "reference", "sweep")}
+    states = {place: state_of(node) for place, node in nodes["state"].items()}
     references = {
-        at[name]: Estimate(node.value("gibbs_energy"), node.value("error"))
-        for name, node in results.items()
-        if name.startswith("reference_")
+        place: Estimate(node.value("gibbs_energy"), node.value("error")) for place, node in nodes["reference"].items()
     }
     numbers = structure.get_ase().numbers
     atoms = len(numbers) // formula_units_of(numbers)
     convention = parameters_of(orm.Dict({**parameters.get_dict(), "temperature": 1.0})).convention
     kinetic_atoms = 0 if convention == "unit" else atoms
-    found = gibbs_surface(states, references, temperatures.get_list(), pressures.get_list(), kinetic_atoms)
+    grid = temperatures.get_list(), pressures.get_list(), kinetic_atoms
+    if failures is None:
+        found = gibbs_surface(states, references, *grid)
+    else:
+        sweeps = {place: load_sweeps(node) for place, node in nodes["sweep"].items() if not node.value("reason")}
+        broken = {place: node.value("reason") for place, node in nodes["sweep"].items() if place not in sweeps}
+        failed = {(reach, pressure): reason for reach, pressure, reason in failures.get_list()}
+        found = swept_surface(states, references, sweeps, broken | failed, *grid)
     points = [point_of(each, atoms) for each in found]
     return GibbsEnergiesData.from_record({}, convention=convention, points=points)
+
+
+def nodes_at(kind: str, places: orm.Dict, results: dict[str, Any]) -> dict[Place, Any]:
+    """Return the results of one kind by temperature and pressure."""
+    return {tuple(places[name]): node for name, node in results.items() if name.startswith(f"{kind}_")}
 
 
 def state_of(summary: orm.Dict) -> State:
