@@ -204,12 +204,45 @@ def _gap(
     temperature, pressure = place
     if temperature == start_temperature or pressure == start_pressure:
         return None
-    isobar, isotherm = _isobar(states, start_pressure, kinetic_atoms), _isotherm(states, temperature)
-    if temperature > isobar.points.max() + 1e-9 or not {pressure, start_pressure} <= set(isotherm.points.tolist()):
+    isobar = _isobar(states, start_pressure, kinetic_atoms)
+    cold, warm = _isotherm(states, start_temperature), _isotherm(states, temperature)
+    if temperature > isobar.points.max() + 1e-9 or not {pressure, start_pressure} <= set(warm.points.tolist()):
         return None
     heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
-    other = along_isotherm(heated, isotherm, start_pressure, pressure)
-    return closure((without(value, start.error * temperature / start_temperature), other))
+    return loop_gap(value, heated, start, (cold, warm), reached[0], place)
+
+
+def loop_gap(
+    value: Estimate, heated: Estimate, start: Estimate, isotherms: tuple[Curve, Curve], first: Place, last: Place
+) -> Estimate:
+    """Return the Gibbs energy on the way along the isotherm first less that on the way along the isobar first, eV.
+
+    The cold isotherm counts on both ways, since it has the more points: the warm one adds the thermal expansion.
+
+    Args:
+        value: at the far corner, along the cold isotherm and then the isobar; its error holds all of that way.
+        heated: at the end of the isobar from the reference; its error is that of the isobar alone.
+        start: Gibbs energy of the reference.
+        isotherms: volumes (angstrom^3) at the reference's temperature, and at that of the far corner.
+        first: temperature and pressure of the reference.
+        last: those of the far corner.
+    """
+    nothing, heating = Estimate(0.0, 0.0), last[0] / first[0]
+    cold, warm = isotherms
+    shared = sorted(set(cold.points.tolist()) & set(warm.points.tolist()))
+    compressed = along_isotherm(nothing, cold, first[1], last[1])
+    expanded = along_isotherm(nothing, _difference(warm, cold, shared), first[1], last[1])
+    errors = heated.error, expanded.error, compressed.error * (heating - 1)
+    other = Estimate(heated.value + compressed.value + expanded.value, float(np.sqrt(np.sum(np.square(errors)))))
+    return closure((without(value, heating * float(np.hypot(start.error, compressed.error))), other))
+
+
+def _difference(one: Curve, other: Curve, points: Sequence[float]) -> Curve:
+    """Return one curve less the other at points that both have."""
+    rows = [(int(np.flatnonzero(one.points == p)[0]), int(np.flatnonzero(other.points == p)[0])) for p in points]
+    values = [one.values[i] - other.values[j] for i, j in rows]
+    errors = [np.hypot(one.errors[i], other.errors[j]) for i, j in rows]
+    return Curve(np.array(points), np.array(values), np.array(errors))
 
 
 def without(value: Estimate, error: float) -> Estimate:

@@ -11,10 +11,10 @@ from aiida_polymorph.thermodynamics.gibbs_surface import (
     State,
     curve_of,
     gibbs_surface,
+    loop_gap,
     reference_for,
     without,
 )
-from aiida_polymorph.thermodynamics.integration import along_isotherm, closure
 from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.thermodynamics.sweep import Sweep, SweptPoint, isobar_from_sweeps
 
@@ -88,7 +88,9 @@ def _gap(
     corner = temperature, start_pressure
     if temperature == start_temperature or pressure == start_pressure or corner not in swept:
         return None
-    isotherm = curve_of([(p, point.volume) for (t, p), point in swept.items() if t == temperature])
-    share = start.error * temperature / start_temperature
-    other = along_isotherm(without(swept[corner].gibbs_energy, share), isotherm, start_pressure, pressure)
-    return closure((without(swept[place].gibbs_energy, share), other))
+    warm = curve_of([(p, point.volume) for (t, p), point in swept.items() if t == temperature])
+    cold = curve_of(
+        [(p, state.volume) for (t, p), state in states.items() if t == start_temperature and not state.reason]
+    )
+    heated = without(swept[corner].gibbs_energy, start.error * temperature / start_temperature)
+    return loop_gap(swept[place].gibbs_energy, heated, start, (cold, warm), reached[0], place)
