@@ -90,6 +90,7 @@ def commands(text: str) -> list[list[str]]:
 
 def test_every_example_is_known():
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {
+        "free_energy",
         "landscape",
         "queries",
         "relax_set",
@@ -104,6 +105,14 @@ def test_relax_set(profile):
     rutile = re.search(r"rutile +0 GPa +(\S+) eV +(\S+) A\^3 +(\S+)", printed)
     assert float(rutile[1]) == pytest.approx(-39.806, abs=0.002)
     assert rutile[3] == "P4_2/mnm"
+
+
+def test_free_energy(profile):
+    printed = profile.example("free_energy")
+    gibbs_energy = re.search(r"^G +(\S+) \+- (\S+) eV, \d+ steps", printed, re.M)
+    assert float(gibbs_energy[1]) == pytest.approx(-38.813, abs=0.012)
+    hot = re.search(r"1000 K +(\S+) \+- (\S+) eV", printed)
+    assert float(hot[1]) == pytest.approx(-38.530, abs=0.017)
 
 
 def test_search(searched):
