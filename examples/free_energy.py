@@ -1,7 +1,7 @@
 """Gibbs energies of rutile by molecular dynamics, at 700 K and on to 1000 K: `verdi run examples/free_energy.py`.
 
-Needs a profile with the code that `aiida-polymorph setup` makes. With the protocol `moderate` instead of `fast` it takes
-minutes, and is good to 0.05 kcal/mol.
+Needs a profile with the code that `aiida-polymorph setup` makes. With the protocol `moderate` instead of `fast` it
+takes minutes, and is good to 0.05 kcal/mol.
 """
 
 from aiida import orm

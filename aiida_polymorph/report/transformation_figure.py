@@ -61,7 +61,7 @@ def _draw_motion(ax: Axes, npt: dict[str, np.ndarray], atoms: Atoms, timestep_fs
     other.spines["right"].set_visible(True)
     other.plot(time, npt["volume"] / formula_units_of(atoms.numbers), color=COLOURS[0], lw=1.0)
     other.set_ylabel("volume (Å³/f.u.)", color=COLOURS[0])
-    ax.legend(fontsize=8, loc="best")
+    ax.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0))
 
 
 def _draw_crystal(ax: Axes, atoms: Atoms, title: str) -> None:
