@@ -16,7 +16,7 @@ integrate() { # NAME PRESSURES
     [ -s "$folder/$1.json" ] && return
     say "$1 at $2 GPa"
     aiida-polymorph integrate "$folder/structures/$1.res" --potential matsui-akaogi --pressure "$2" \
-        --temperature "${TEMPERATURES:-700,1000,1300,1600}" --figures "$folder/lost" --json > "$folder/part.json" 2>> "$folder/run.log" \
+        --temperature "${TEMPERATURES:-700,1000,1300,1600}" --error 0.0007 --figures "$folder/lost" --json > "$folder/part.json" 2>> "$folder/run.log" \
         && mv "$folder/part.json" "$folder/$1.json" || say "$1 failed, see run.log"
 }
 
@@ -48,13 +48,12 @@ harmonic() { # NAME PRESSURE...
     done
 }
 mkdir -p "$folder/harmonic"
-harmonic rutile 0 10 20
+harmonic rutile 0 20
 harmonic columbite 0 20 40
 harmonic pyrite 0 20 40 60 70
-harmonic 60GPa-a-R3 20 40 60 70
-harmonic OIanalogue 20 40 60 70
-harmonic 0GPa-a-P21c 0 20 40
-harmonic cotunnite 40 60 70
+harmonic 60GPa-a-R3 40 60 70
+harmonic OIanalogue 40 60 70
+harmonic 0GPa-a-P21c 0 20
 
 say "comparing"
 integrated=$(python "$here/nodes.py" integrate)
