@@ -86,11 +86,12 @@ def beside_calphy(arguments: argparse.Namespace) -> Record:
     """Return both methods and calphy on silicon, eV/atom."""
     potential = Potential.from_file(HERE / "silicon.yaml")
     runs = ours(silicon(), potential, arguments.seeds, SILICON | COMPARABLE)
-    runs["calphy"] = [calphy(arguments) for _ in range(arguments.seeds)]
+    runs["calphy"], failures = several_of_calphy(arguments)
     summaries = {name: summary(records) for name, records in runs.items()}
     comparison = {method: difference(summaries[method], summaries["calphy"]) for method in METHODS}
     print(json.dumps(comparison, indent=1))
-    return {"parameters": SILICON | COMPARABLE, "runs": runs, "summary": summaries, "difference": comparison}
+    found = {"runs": runs, "calphy_failures": failures, "summary": summaries, "difference": comparison}
+    return {"parameters": SILICON | COMPARABLE, **found}
 
 
 def ours(atoms: Atoms, potential: Potential, seeds: int, parameters: Record) -> dict[str, list[Record]]:
@@ -122,14 +123,33 @@ def run(atoms: Atoms, potential: Potential, parameters: Record) -> Record:
     return shown(parameters["method"], record)
 
 
+def several_of_calphy(arguments: argparse.Namespace) -> tuple[list[Record], list[str]]:
+    """Return as many runs of calphy as asked for, and the last words of those that failed."""
+    found: list[Record] = []
+    failures: list[str] = []
+    while len(found) < arguments.seeds and len(failures) <= arguments.seeds:
+        try:
+            found.append(calphy(arguments))
+        except RuntimeError as error:
+            failures.append(str(error))
+            print(f"calphy failed: {error}", flush=True)
+    if not found:
+        raise SystemExit("calphy failed each time")
+    return found, failures
+
+
 def calphy(arguments: argparse.Namespace) -> Record:
-    """Return what one run of calphy gave, in our convention, and took."""
+    """Return what one run of calphy gave, in our convention, and took.
+
+    Raises:
+        RuntimeError: with calphy's last words.
+    """
     options = ["--temperature", SILICON["temperature"], "--iterations", arguments.iterations]
     command = [sys.executable, HERE / "calphy_driver.py", arguments.environment, *options]
     with timed() as elapsed:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"calphy failed: {done.stderr[-2000:]}")
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
     found = json.loads(done.stdout.splitlines()[-1])
     record = {
         **found,
