@@ -58,7 +58,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
 class DynamicsCalculation(CalcJob):
     """Run one task of `aiida_polymorph.lammps.tasks` with `lmp`, which is all that the computer needs."""
 
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
