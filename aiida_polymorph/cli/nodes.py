@@ -153,7 +153,5 @@ def known_phases(composition: str) -> StructureSetData | None:
     from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.references import load_references
 
-    try:
-        return StructureSetData.from_set(load_references(composition))
-    except ValueError:
-        return None
+    references = load_references(composition)
+    return StructureSetData.from_set(references) if len(references) else None

@@ -73,8 +73,6 @@ class Pair:
 
     def crossings(self) -> list[np.ndarray]:
         """Return places where the difference is zero along lines of the mesh, shape (2,) each."""
-        from scipy.optimize import brentq
-
         axes = [(values - low) / size for values, low, size in zip(self._mesh(), self.low, self.size, strict=True)]
         values = self.on_mesh()
         found = [np.array([axes[0][i], axes[1][j]]) for i, j in np.argwhere(values == 0)]
@@ -85,9 +83,21 @@ class Pair:
                 start = np.array([axes[0][index[0]], axes[1][index[1]]])
                 unit = np.eye(2)[axis]
                 width = axes[axis][index[axis] + 1] - axes[axis][index[axis]]
-                share = brentq(lambda x, a=start, u=unit: self.difference(a + x * u)[0], 0.0, width, xtol=1e-13)
-                found.append(start + share * unit)
+                found.append(start + self._zero(start, unit, width) * unit)
         return found
+
+    def _zero(self, start: np.ndarray, unit: np.ndarray, width: float) -> float:
+        """Return how far along a direction the difference is zero."""
+        from scipy.optimize import brentq
+
+        def difference(way: float) -> float:
+            return self.difference(start + way * unit)[0]
+
+        ends = difference(0.0), difference(width)
+        # On the mesh the signs differ; here rounding may have them alike where one is next to nothing.
+        if ends[0] * ends[1] >= 0:
+            return 0.0 if abs(ends[0]) < abs(ends[1]) else width
+        return float(brentq(difference, 0.0, width, xtol=1e-13))
 
     def _mesh(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.low, self.low + self.size
