@@ -10,13 +10,12 @@ from typing import Any
 from ase import Atoms
 
 from aiida_polymorph.free_energy import Machine, NotMetastableError, compute_free_energy, relax_supercell
+from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.thermodynamics.sweep import Sweep, SweptPoint, digest_sweeps, isobar_from_sweeps, sweep_settings
-
-SWEEP_STEPS = 20_000
 
 
 def compute_isobar(
@@ -25,7 +24,7 @@ def compute_isobar(
     temperatures: Sequence[float],
     pressure_gpa: float = 0.0,
     *,
-    sweep_steps: int = SWEEP_STEPS,
+    sweep_steps: int = SweepSettings.sweep_steps,
     start: Estimate | None = None,
     folder: Path | None = None,
     executable: str | None = None,

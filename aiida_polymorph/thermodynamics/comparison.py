@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.gibbs_surface import Place
+from aiida_polymorph.thermodynamics.series import Estimate, difference
 from aiida_polymorph.units import GPA, KB
-
-Place = tuple[float, float]
-"""Temperature (K) and pressure (GPa)."""
 
 Surfaces = Mapping[str, Mapping[Place, Estimate]]
 """Phase -> place -> Gibbs energy, eV per formula unit; what is unknown is left out."""
@@ -54,11 +52,6 @@ def relative_to(surfaces: Surfaces, reference: str, base: Mapping[Place, Estimat
         }
         for phase, values in surfaces.items()
     }
-
-
-def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return the first less the second of two independent estimates."""
-    return Estimate(one.value - other.value, float(np.hypot(one.error, other.error)))
 
 
 def lowest(surfaces: Surfaces) -> dict[Place, str]:

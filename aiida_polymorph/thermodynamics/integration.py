@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.series import Estimate, difference
 from aiida_polymorph.units import GPA
 
 MOST_ORDERS = 6
@@ -122,9 +122,17 @@ def _integral(fits: Sequence[np.ndarray], curve: Curve) -> Integral:
     if len(fits) == 1:
         return Integral(value, statistical, abs(value))
     steps = [float(np.abs((b - a) @ curve.values).sum()) for a, b in pairwise(fits)]
-    # Each order more changes the fit less, by a ratio that two steps show: the next one would change it so much.
+    return Integral(value, statistical, next_step(steps))
+
+
+def next_step(steps: Sequence[float]) -> float:
+    """Return by how much the next order would change a fit: each changes it less, by a ratio that two steps show.
+
+    Args:
+        steps: changes from order to order, the highest last; one or more.
+    """
     ratio = min(1.0, steps[-1] / steps[-2]) if len(steps) > 1 and steps[-2] > 0 else 1.0
-    return Integral(value, statistical, steps[-1] * ratio)
+    return steps[-1] * ratio
 
 
 def fitted(curve: Curve, point: float) -> Estimate:
@@ -155,8 +163,7 @@ def closure(corners: tuple[Estimate, Estimate]) -> Estimate:
     Args:
         corners: along the isobar first, and along the isotherm first; the error counts both ways as independent.
     """
-    one, other = corners
-    return Estimate(one.value - other.value, float(np.hypot(one.error, other.error)))
+    return difference(*corners)
 
 
 def _fit_matrix(curve: Curve, order: int, nodes: np.ndarray) -> np.ndarray:

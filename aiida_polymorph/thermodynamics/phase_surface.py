@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.polynomial.legendre import legder, legvander
 
+from aiida_polymorph.thermodynamics.integration import next_step
 from aiida_polymorph.units import GPA, KB
 
 MOST_ORDERS = (4, 6)
@@ -203,8 +204,9 @@ def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
     highest = [min(n + 1, 2 * n - 1, most) for n, most in zip(sizes, MOST_ORDERS, strict=True)]
     fits = [_fit(points, _terms(temperatures, pressures, (a, b))) for a, b in _orders(highest)]
     terms, coefficients, misfit = fits[0]
-    steps = [_distance(points, a, b) for a, b in pairwise(fits)]
-    return PhaseSurface(name, temperatures, pressures, errors, terms, coefficients, misfit, _next_step(steps))
+    steps = [_distance(points, a, b) for a, b in pairwise(reversed(fits))]
+    doubt = next_step(steps) if steps else 0.0
+    return PhaseSurface(name, temperatures, pressures, errors, terms, coefficients, misfit, doubt)
 
 
 Fit = tuple[Terms, np.ndarray, Misfit]
@@ -247,14 +249,6 @@ def _distance(points: PhasePoints, one: Fit, other: Fit) -> float:
     t, p = (each.ravel() for each in np.meshgrid(*middles))
     difference = one[0].design(t, p)[0] @ one[1] - other[0].design(t, p)[0] @ other[1]
     return float(np.sqrt(np.mean(difference**2)))
-
-
-def _next_step(steps: list[float]) -> float:
-    """Return by how much the next order would change the surface: each changes it less, by a ratio two steps show."""
-    if not steps:
-        return 0.0
-    ratio = min(1.0, steps[0] / steps[1]) if len(steps) > 1 and steps[1] > 0 else 1.0
-    return steps[0] * ratio
 
 
 @lru_cache

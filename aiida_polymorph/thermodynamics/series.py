@@ -17,6 +17,11 @@ class Estimate(NamedTuple):
     error: float
 
 
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return the first less the second of two independent estimates."""
+    return Estimate(one.value - other.value, float(np.hypot(one.error, other.error)))
+
+
 class SeriesMean(NamedTuple):
     """Mean of a series.
 
