@@ -32,8 +32,8 @@ class Crossing:
         first: the phase that is lower below.
         second: the one that is lower above.
         pressure_gpa: GPa.
-        error_gpa: what the interpolation may do to it, GPa: the difference of the doubts of both curves (see
-            `EnthalpyCurve.interpolant`) over that of their slopes; nan if unknown. Errors of the enthalpies are not in it.
+        error_gpa: the doubt of the interpolation, that of the second curve less the first's (see
+            `EnthalpyCurve.interpolant`), and the tie, over the difference of the slopes, GPa; nan if unknown.
         interpolation: `hermite` (cubics with the volumes as slopes, for both phases) or `linear`.
         between: the pressures that it was interpolated between, GPa.
         across_missing: whether a point between these is missing for one of the phases.
@@ -132,7 +132,7 @@ def crossings(a: EnthalpyCurve, b: EnthalpyCurve, tie: float = TIE) -> list[Cros
     for before, after in pairwise(np.flatnonzero(np.abs(extreme) > tie)):
         if extreme[before] * extreme[after] < 0:
             first, second = (a, b) if extreme[before] > 0 else (b, a)
-            found.append(_crossing(first, second, bounds[(before + after + 1) // 2]))
+            found.append(_crossing(first, second, bounds[(before + after + 1) // 2], tie))
     return found
 
 
@@ -158,7 +158,7 @@ def _roots(a: EnthalpyCurve, b: EnthalpyCurve, low: float, high: float) -> np.nd
     return roots[np.diff(roots, prepend=-np.inf) > SAME_PRESSURE]
 
 
-def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float) -> Crossing:
+def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float, tie: float) -> Crossing:
     """Describe a crossing at which the second phase becomes the lower one."""
     both = (first.interpolant, second.interpolant)
     pieces = [each.piece(pressure) for each in both]
@@ -167,7 +167,7 @@ def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float) -> C
     listed = np.union1d(first.pressures_gpa, second.pressures_gpa)
     hermite = all(each.hermite[piece] for each, piece in zip(both, pieces, strict=True))
     slope = float(second.interpolant.enthalpy(pressure, 1) - first.interpolant.enthalpy(pressure, 1))
-    doubt = abs(float(second.interpolant.doubt(pressure) - first.interpolant.doubt(pressure)))
+    doubt = float(np.hypot(second.interpolant.doubt(pressure) - first.interpolant.doubt(pressure), tie))
     return Crossing(
         first.method,
         first.name,
