@@ -126,9 +126,9 @@ def enthalpy_findings(curve: EnthalpyCurve, tolerance: float = ENERGY_TOLERANCE)
     """Return the steps over which H(P2) - H(P1) is not the integral of V from P1 to P2.
 
     The integral is that of the third-order Birch-Murnaghan equation of state through both points and a third one, on
-    either side (with B0' = 4 through both where there is none): of fourth order in the step, exact for a phase that
-    obeys it. The better of both sides counts, so that one bad point is not told of thrice; points beyond a jump of the
-    volume don't.
+    either side: of fourth order in the step, exact for a phase that obeys it. The better of both sides counts, so that
+    one bad point is not told of thrice; points beyond a jump of the volume don't. Where there is no third point, it is
+    that with B0' = 4, and the trapezium's difference from it is added to the tolerance: as much as B0' may be off.
 
     Args:
         curve: of one phase by one method.
@@ -139,8 +139,8 @@ def enthalpy_findings(curve: EnthalpyCurve, tolerance: float = ENERGY_TOLERANCE)
     part = np.cumsum([pressure in breaks for pressure in p])
     findings = []
     for i, rise in enumerate(np.diff(h)):
-        off = _mismatch(p, v, h, part, i)
-        if abs(off) > tolerance:
+        off, doubt = _mismatch(p, v, h, part, i)
+        if abs(off) > tolerance + doubt:
             text = (
                 f"from {p[i]:g} to {p[i + 1]:g} GPa the enthalpy changes by {rise:.4f} eV per formula unit, which is "
                 f"{off:+.4f} ({abs(off / rise):.2%}) off the integral of the volume (dH/dP = V)"
@@ -149,16 +149,23 @@ def enthalpy_findings(curve: EnthalpyCurve, tolerance: float = ENERGY_TOLERANCE)
     return findings
 
 
-def _mismatch(p: np.ndarray, v: np.ndarray, h: np.ndarray, part: np.ndarray, i: int) -> float:
-    """Return H2 - H1 less the integral of V over step i, the smaller one of two estimates; parts are between jumps."""
+def _mismatch(p: np.ndarray, v: np.ndarray, h: np.ndarray, part: np.ndarray, i: int) -> tuple[float, float]:
+    """Return H2 - H1 less the integral of V over step i, and how far the integral may be off; parts are between jumps.
+
+    Of two estimates it is the smaller one.
+    """
     ends = slice(i, i + 2)
     rise = float(h[i + 1] - h[i])
+    trapezium = float((p[i + 1] - p[i]) * GPA * v[ends].mean())
     if v[i + 1] >= v[i]:
-        return rise - float((p[i + 1] - p[i]) * GPA * v[ends].mean())
+        return rise - trapezium, 0.0
     triples = [slice(start, start + 3) for start in (i - 1, i) if start >= 0 and start + 3 <= len(p)]
     smooth = [triple for triple in triples if part[triple][0] == part[triple][-1]]
-    integrals = [_integral(p[through], v[through], p[ends], v[ends]) for through in smooth or [ends]]
-    return min((rise - integral for integral in integrals), key=abs)
+    if not smooth:
+        integral = _integral(p[ends], v[ends], p[ends], v[ends])
+        return rise - integral, abs(trapezium - integral)
+    offs = [rise - _integral(p[triple], v[triple], p[ends], v[ends]) for triple in smooth]
+    return min(offs, key=abs), 0.0
 
 
 def _integral(p: np.ndarray, v: np.ndarray, pressures: np.ndarray, volumes: np.ndarray) -> float:

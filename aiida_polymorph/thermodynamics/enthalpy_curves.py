@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 SAME_PRESSURE = 1e-6
 """GPa within which two pressures count as the same."""
 
-CONSISTENT = 0.005
-"""Relative: how far (H2 - H1) / (P2 - P1) may lie outside of the volumes at both ends for them to serve as slopes."""
+CENTRAL, NOISE = 0.3, 0.005
+"""Part of the change of the volume over a step, and part of the volume, by which (H2 - H1) / (P2 - P1) may differ from
+the mean of the volumes at both ends for these to serve as slopes; for crystals it is a fifth of the change at most."""
 
 NEEDED = ("name", "functional", "engine", "pressure_gpa", "enthalpy")
 
@@ -110,7 +111,8 @@ class EnthalpyCurve:
         """What lies between the known points; None for fewer than two.
 
         Between two neighbours it is the cubic Hermite polynomial with dH/dP = V as slopes; a straight line where a
-        volume is unknown, or the mean volume on the way, (H2 - H1) / (P2 - P1), is not between them (`CONSISTENT`).
+        volume is unknown or rises with pressure, or the mean volume on the way, (H2 - H1) / (P2 - P1), is not about
+        halfway between both (`CENTRAL`, `NOISE`).
 
         The doubt of a cubic is half the difference of the parabolas that leave out the slope at one end each: of third
         order, where the error is of fourth, so that it also tells of volumes that don't fit the enthalpies. That of a
@@ -139,8 +141,8 @@ def _interpolant(curve: EnthalpyCurve) -> Interpolant:
     p, h, v = (values[curve.known] for values in (curve.pressures_gpa, curve.enthalpies, curve.volumes))
     step, rise = np.diff(p), np.diff(h)
     mean = rise / (step * GPA)
-    noise = CONSISTENT * np.abs(mean)
-    hermite = (v[1:] - noise <= mean) & (mean <= v[:-1] + noise)
+    allowed = CENTRAL * np.maximum(v[:-1] - v[1:], 0.0) + NOISE * np.abs(mean)
+    hermite = (np.abs(mean - (v[:-1] + v[1:]) / 2) <= allowed) & (v[1:] - v[:-1] <= NOISE * np.abs(mean))
     left, right = v[:-1] * GPA * step - rise, rise - v[1:] * GPA * step
     left, right = np.where(hermite, left, 0.0), np.where(hermite, right, 0.0)
     cubic = [left - right, right - 2 * left, rise + left, h[:-1]]
@@ -251,4 +253,5 @@ def check_reference(curves: Sequence[EnthalpyCurve], relative_to: str) -> None:
     """
     names = list(dict.fromkeys(curve.name for curve in curves))
     if relative_to not in names:
-        raise ValueError(f"there is no phase {relative_to!r} to compare with, only {', '.join(names) or 'none at all'}")
+        others = f"only {', '.join(names)}" if names else "nor any other"
+        raise ValueError(f"there is no phase {relative_to!r} to compare with, {others}")

@@ -34,7 +34,8 @@ class Crossing:
         pressure_gpa: GPa.
         error_gpa: the doubt of the interpolation, that of the second curve less the first's (see
             `EnthalpyCurve.interpolant`), and the tie, over the difference of the slopes, GPa; nan if unknown.
-        interpolation: `hermite` (cubics with the volumes as slopes, for both phases) or `linear`.
+        interpolation: `hermite` (cubics with the volumes as slopes, for both phases), `linear` (straight lines), or
+            `mixed` (a cubic and a line, whose errors don't cancel).
         between: the pressures that it was interpolated between, GPa.
         across_missing: whether a point between these is missing for one of the phases.
         volume_change: of the second phase less the first, from the slopes of the curves there, angstrom^3 per formula
@@ -165,7 +166,7 @@ def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float, tie:
     low = min(each.enthalpy.x[piece] for each, piece in zip(both, pieces, strict=True))
     high = max(each.enthalpy.x[piece + 1] for each, piece in zip(both, pieces, strict=True))
     listed = np.union1d(first.pressures_gpa, second.pressures_gpa)
-    hermite = all(each.hermite[piece] for each, piece in zip(both, pieces, strict=True))
+    kinds = {"hermite" if each.hermite[piece] else "linear" for each, piece in zip(both, pieces, strict=True)}
     slope = float(second.interpolant.enthalpy(pressure, 1) - first.interpolant.enthalpy(pressure, 1))
     doubt = float(np.hypot(second.interpolant.doubt(pressure) - first.interpolant.doubt(pressure), tie))
     return Crossing(
@@ -174,7 +175,7 @@ def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float, tie:
         second.name,
         float(pressure),
         doubt / abs(slope) if slope else np.inf,
-        "hermite" if hermite else "linear",
+        kinds.pop() if len(kinds) == 1 else "mixed",
         (float(low), float(high)),
         bool(np.any((listed > low + SAME_PRESSURE) & (listed < high - SAME_PRESSURE))),
         slope / GPA,
