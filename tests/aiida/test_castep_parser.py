@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.engine import run_get_node
 from ase import Atoms
 from ase.io.castep import units_CODATA2002
 from ase.io.castep.geom_md_ts import read_castep_geom
@@ -18,6 +20,7 @@ from ase.io.castep.geom_md_ts import read_castep_geom
 pytest.importorskip("aiida_castep", reason="aiida-castep is not installed")
 
 from aiida_castep.common import EXIT_CODES_SPEC
+from aiida_castep.data.otfg import OTFGData
 from aiida_castep.parsers.raw_parser import units
 
 from aiida_polymorph.parsers.castep import CastepParser, whole_blocks, whole_boxes
@@ -66,6 +69,17 @@ def real(reference_folder):
         }
 
     return files
+
+
+@pytest.fixture
+def stand_in_code(aiida_code_installed, tmp_path) -> orm.InstalledCode:
+    """The stand-in as a code."""
+    path = tmp_path / "castep"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
+    path.chmod(0o755)
+    return aiida_code_installed(
+        default_calc_job_plugin="castep.castep", label=f"castep-{tmp_path.name}", filepath_executable=str(path)
+    )
 
 
 @pytest.fixture
@@ -317,3 +331,43 @@ def test_number_too_long_for_its_field(parse, real):
 def test_folder_of_temporary_files_is_lost(parse, real, tmp_path):
     status, _ = parse(real("Si-geom-stress"), SILICON, folder=os.fspath(tmp_path / "gone"))
     assert status == "CALC_FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (None, "CALC_FINISHED"),
+        ("unconverged", "CALC_FINISHED"),
+        ("killed", "ERROR_NO_END_OF_CALCULATION"),
+        ("error", "ERROR_CASTEP_ERROR"),
+        ("no_output", "ERROR_NO_OUTPUT_FILE"),
+    ],
+)
+def test_job_of_the_stand_in(stand_in_code, unsorted_titania, tmp_path, failure, expected):
+    atoms, _ = unsorted_titania
+    failures = tmp_path / "failures.json"
+    failures.write_text(json.dumps([{"comment": "a job", "failure": failure}] if failure else []))
+    builder = stand_in_code.get_builder()
+    builder.structure = orm.StructureData(ase=atoms)
+    builder.parameters = {
+        "PARAM": {"task": "geometryoptimization", "xc_functional": "PBE", "geom_force_tol": 0.01},
+        "CELL": {"external_pressure": [f"{PRESSURE} 0 0", f"{PRESSURE} 0", f"{PRESSURE}"], "symmetry_generate": True},
+    }
+    builder.kpoints = orm.KpointsData()
+    builder.kpoints.set_kpoints_mesh([3, 3, 5])
+    builder.pseudos = {symbol: OTFGData(otfg_entry="C19") for symbol in ("Ti", "O")}
+    builder.metadata.label = "a job"
+    builder.metadata.options.update(
+        parser_name="polymorph.castep",
+        resources={"num_machines": 1},
+        withmpi=False,
+        environment_variables={"CASTEP_STAND_IN_FAILURES": str(failures)},
+    )
+    outputs, node = run_get_node(builder)
+    assert node.exit_status == EXIT_CODES_SPEC[expected][0]
+    if expected == "CALC_FINISHED":
+        assert outputs["output_parameters"]["geom_unconverged"] == (True if failure else None)
+        assert [site.kind_name for site in outputs["output_structure"].sites] == list(atoms.symbols)
+        assert {"output_bands", "output_trajectory"} < set(outputs)
+    if failure == "killed":
+        assert outputs["output_trajectory"].numsteps > 1

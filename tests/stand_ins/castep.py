@@ -165,7 +165,7 @@ def job_from(keywords: dict[str, str], blocks: dict[str, list[list[str]]], param
         raise RefusedError(f"the stand-in can't do task {param.get('task', 'singlepoint')}")
     if param.get("xc_functional", "LDA").upper() not in FUNCTIONALS:
         raise RefusedError(f"unknown xc_functional {param['xc_functional']}")
-    cell = np.array(blocks["lattice_cart"], dtype=float)
+    cell = np.array([words for words in blocks["lattice_cart"] if words[0].lower() != "ang"], dtype=float)
     atoms = blocks["positions_abs"] if "positions_abs" in blocks else blocks["positions_frac"]
     places = np.array([words[1:4] for words in atoms], dtype=float) @ (np.eye(3) if "positions_abs" in blocks else cell)
     symbols = [words[0].split(":")[0].capitalize() for words in atoms]
@@ -235,7 +235,7 @@ def row(numbers: Iterable[float], form: str) -> str:
 
 def boxed(title: str, unit: str, axes: str, lines: list[str], width: int) -> str:
     """Return one of CASTEP's boxes of stars."""
-    inside = ["", f"Cartesian components ({unit})".center(width - 2), " " + "-" * (width - 4), axes, "", *lines, ""]
+    inside = ["", f"{f'Cartesian components ({unit})':^{width - 2}}", " " + "-" * (width - 4), axes, "", *lines, ""]
     framed = [f" {title} ".center(width, "*"), *(f"*{line:<{width - 2}}*" for line in inside), "*" * width]
     return "".join(f" {line}\n" for line in framed)
 
