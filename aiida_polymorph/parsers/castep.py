@@ -75,9 +75,9 @@ class CastepParser(plugin.CastepParser):
         errors = [self._read(name) for name in self._files.list_object_names() if ".err" in name]
         results, data, geometry, _, code = RawParser(whole_boxes(self._read(name)), {}, self._frames(), None).parse()
         codes = {code, "ERROR_CASTEP_ERROR"} if errors else {code}
-        if self._put_bands() and code == "CALC_FINISHED":
+        if self._put_bands():
             results["warnings"].append(NO_EMPTY_BANDS)
-            codes.add("ERROR_NO_EMPTY_BANDS")
+            codes |= {"ERROR_NO_EMPTY_BANDS"} if code == "CALC_FINISHED" else set()
         fixed = any(NOTHING_TO_OPTIMISE in warning for warning in results["warnings"])
         self._put_geometry(data, geometry, fixed)
         for key in LAST_VALUES:
