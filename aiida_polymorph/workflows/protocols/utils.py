@@ -11,6 +11,8 @@ import yaml
 from aiida import orm
 from aiida.engine import ProcessBuilder
 
+from aiida_polymorph.protocol_files import merge_inputs, protocol_inputs
+
 
 class ProtocolMixin:
     """Inputs by protocol for a WorkChain, from the file `_protocol_file` in `workflows/protocols`.
@@ -46,22 +48,8 @@ class ProtocolMixin:
         Raises:
             ValueError: if there is no such protocol.
         """
-        content = cls._load_protocols()
-        name = protocol or content["default_protocol"]
-        if name not in content["protocols"]:
-            raise ValueError(f"protocol {name!r} is none of {', '.join(content['protocols'])}")
-        inputs = merge_inputs(content["default_inputs"], content["protocols"][name])
-        del inputs["description"]
+        inputs = protocol_inputs(cls._load_protocols(), protocol)
         return merge_inputs(inputs, _with_meaning(overrides or {}, cls.spec().inputs))
-
-
-def merge_inputs(inputs: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `inputs` with `overrides` put in, dictionaries entry by entry; None takes an entry out."""
-    merged = dict(inputs)
-    for key, value in overrides.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge_inputs(merged[key], value) if both else value
-    return {key: value for key, value in merged.items() if value is not None}
 
 
 def fill_builder(builder: ProcessBuilder, inputs: Mapping[str, Any]) -> None:

@@ -1,0 +1,144 @@
+"""CASTEP through aiida-castep: `castep.relax`, with our parser `polymorph.castep`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.engine import ProcessBuilder
+from aiida.plugins import WorkflowFactory
+
+from aiida_polymorph.engines.interface import Engine, Reading, Relaxation, by_kind, job_options
+from aiida_polymorph.protocol_files import merge_inputs
+
+LIBRARY = re.compile(r"[A-Za-z]+\d+")
+"""Name of a set of pseudopotentials that CASTEP makes on the fly, e.g. C19."""
+
+NOT_WITH_THE_PLUGIN = {"write_bands": "its WorkChain needs them", "write_geom": "the relaxed structure is read there"}
+
+
+class CastepEngine(Engine):
+    """`castep.relax`: LBFGS at an external pressure, continued from the last structure where iterations run out."""
+
+    name = "castep"
+    process = "castep.relax"
+    install = "aiida-castep (Python 3.11 or 3.12)"
+    code_plugin = "castep.castep"
+    functionals = {
+        "LDA": "LDA",
+        "PBE": "PBE",
+        "PBEsol": "PBEsol",
+        "PW91": "PW91",
+        "RPBE": "RPBE",
+        "WC": "WC",
+        "rSCAN": "RSCAN",
+    }
+    outputs = ("output_parameters", "output_structure", "output_trajectory")
+
+    def problem(self, parameters: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with the parameters, None if nothing."""
+        param = {str(key).lower(): value for key, value in parameters.get("param", {}).items()}
+        for key, why in NOT_WITH_THE_PLUGIN.items():
+            if param.get(key) is False:
+                return f"parameters: param.{key} is false, which aiida-castep can't live with: {why}; leave it out"
+        own = {"xc_functional", "task"} & set(param)
+        if own:
+            return f"parameters: param holds {', '.join(sorted(own))}, which the scan sets itself"
+        return super().problem(parameters)
+
+    def pseudopotentials(
+        self, functional: str, elements: Sequence[str], parameters: Mapping[str, Any]
+    ) -> dict[str, orm.Data]:
+        """Return those that `pseudos` names: a family, a set made on the fly (C19), or a text for each element.
+
+        Raises:
+            ValueError: if there is none of an element, or no such family.
+        """
+        wanted = parameters["pseudos"]
+        if isinstance(wanted, Mapping):
+            missing = [element for element in elements if element not in wanted]
+            if missing:
+                raise ValueError(f"no pseudopotential for {', '.join(missing)}: pseudos has {', '.join(wanted)}")
+            return {element: _on_the_fly(f"{element} {wanted[element]}") for element in elements}
+        from aiida_castep.data import get_pseudos_from_structure
+
+        cell = orm.StructureData(cell=np.eye(3))
+        for element in elements:
+            cell.append_atom(symbols=element, position=(0, 0, 0))
+        try:
+            return get_pseudos_from_structure(cell, wanted)
+        except (NotExistent, MultipleObjectsError) as error:
+            if LIBRARY.fullmatch(wanted) and not _is_family(wanted):
+                return {element: _on_the_fly(wanted) for element in elements}
+            raise ValueError(
+                f"no pseudopotentials from pseudos {wanted!r}: {error}; it may be a family (`verdi data castep-pseudos "
+                "listfamilies`) or a set that CASTEP makes on the fly, e.g. C19"
+            ) from error
+
+    def builder(self, relaxation: Relaxation) -> ProcessBuilder:
+        """Return the builder of a geometry optimisation."""
+        parameters = relaxation.parameters
+        builder = WorkflowFactory(self.process).get_builder()
+        builder.structure = relaxation.structure
+        # `reuse`, the plugin's own way, needs a checkpoint, which the paper's settings don't write.
+        builder.relax_options = orm.Dict(
+            {"restart_mode": "structure", "max_meta_iterations": parameters["max_meta_iterations"]}
+        )
+        builder.base.kpoints_spacing = orm.Float(parameters["kpoints_spacing"])
+        builder.base.calc_options = orm.Dict({**job_options(relaxation), "parser_name": "polymorph.castep"})
+        builder.calc.code = relaxation.code
+        builder.calc.parameters = orm.Dict(input_files(relaxation))
+        builder.calc.pseudos = by_kind(relaxation.structure, relaxation.pseudos)
+        builder.calc.metadata.label = relaxation.label
+        builder.metadata.label = relaxation.label
+        return builder
+
+    def structure(self, process: orm.ProcessNode) -> orm.StructureData | None:
+        """Return the last structure of a process, None if there is none."""
+        return process.outputs.output_structure if "output_structure" in process.outputs else None
+
+    def read(self, outputs: Mapping[str, orm.Data], pressure_gpa: float) -> Reading:  # noqa: ARG002
+        """Return the last step of a geometry optimisation.
+
+        CASTEP's own enthalpy is E + PV at the external pressure of its input; its stress is negative in compression.
+
+        Raises:
+            ValueError: if enthalpy or stress is missing.
+        """
+        trajectory = outputs["output_trajectory"]
+        names = trajectory.get_arraynames()
+        stress = next((name for name in ("symm_stress", "stress") if name in names), None)
+        if "geom_enthalpy" not in names or stress is None:
+            raise ValueError("the output of CASTEP holds no enthalpy or no stress: was calculate_stress off?")
+        enthalpy = float(trajectory.get_array("geom_enthalpy")[-1])
+        return Reading(outputs["output_structure"].get_ase(), enthalpy, -trajectory.get_array(stress)[-1])
+
+
+def input_files(relaxation: Relaxation) -> dict[str, Any]:
+    """Return the contents of the `.param` and `.cell` files, but for structure, k-points and pseudopotentials."""
+    pressure = f"{relaxation.pressure_gpa:g}"
+    symmetry = {"symmetry_generate": True, "snap_to_symmetry": True} if relaxation.symmetry else {}
+    wanted = {
+        "PARAM": {
+            "task": "geometryoptimization",
+            "xc_functional": CastepEngine.functionals[relaxation.functional],
+            "calculate_stress": True,
+        },
+        "CELL": {**symmetry, "external_pressure": [f"{pressure} 0 0", f"{pressure} 0", pressure]},
+    }
+    given = {"PARAM": relaxation.parameters["param"], "CELL": relaxation.parameters.get("cell", {})}
+    return merge_inputs(wanted, given)
+
+
+def _on_the_fly(entry: str) -> orm.Data:
+    from aiida_castep.data.otfg import OTFGData
+
+    return OTFGData.get_or_create(entry, use_first=True)[0]
+
+
+def _is_family(label: str) -> bool:
+    return orm.QueryBuilder().append(orm.Group, filters={"label": label}).count() > 0

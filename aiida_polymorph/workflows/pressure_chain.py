@@ -1,0 +1,268 @@
+"""PressureChainWorkChain: one phase relaxed by one engine and functional at pressure after pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
+
+from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.driver.plausibility import implausible
+from aiida_polymorph.engines import Relaxation, load_engine
+from aiida_polymorph.engines.functions import collect_points, displace_atoms
+from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.options import validate_options
+
+DISPLACEMENT = 0.01
+"""Angstrom, by which atoms are displaced where the symmetry is not to be kept."""
+
+
+def outwards(pressures: Sequence[float], start: float | None) -> list[int]:
+    """Return the order in which pressures are computed, each beside one that was there before.
+
+    Args:
+        pressures: GPa, ascending.
+        start: pressure of the start, GPa; the nearest one is first, then come those above, then those below. None
+            for the lowest first.
+    """
+    first = min(range(len(pressures)), key=lambda i: abs(pressures[i] - (pressures[0] if start is None else start)))
+    return [*range(first, len(pressures)), *range(first - 1, -1, -1)]
+
+
+def neighbour(position: int, order: Sequence[int], found: Sequence[int]) -> int | None:
+    """Return which pressure's structure the next one starts from: the nearest of those found, on the same way.
+
+    Args:
+        position: place in the order of the pressure that is next.
+        order: as `outwards` gives it.
+        found: indices of the pressures whose structure is known.
+    """
+    way = [index for index in order[:position] if index in found]
+    return min(way, key=lambda index: abs(index - order[position]), default=None)
+
+
+def validate_pressures(pressures: orm.List | None, _: Any = None) -> str | None:
+    """Return what is wrong with the pressures of a scan, None if nothing."""
+    if pressures is None:
+        return None
+    values = pressures.get_list()
+    if not all(isinstance(each, int | float) and -20 <= each <= 1e5 for each in values):
+        return f"pressures is {values}, must be numbers in GPa, none below -20"
+    if len(values) < 2:
+        return f"pressures is {values}: a scan needs at least two, e.g. [0, 20, 40]"
+    if values != sorted(set(values)):
+        return f"pressures is {values}, must rise, each only once"
+    return None
+
+
+def validate_structure(structure: orm.StructureData | None, _: Any = None) -> str | None:
+    """Return what is wrong with a phase, None if nothing."""
+    if structure is None:
+        return None
+    atoms = structure.get_ase()
+    problem = implausible(atoms.positions, atoms.cell.array)
+    return f"structure {structure.get_formula()}: {problem}" if problem else None
+
+
+def validate_engine(engine: orm.Str | None, _: Any = None) -> str | None:
+    """Return what is wrong with the name of an engine, None if nothing."""
+    return None if engine is None else problem_of(load_engine, engine.value)
+
+
+def validate_model(inputs: Mapping[str, Any], functionals: Sequence[str], elements: Sequence[str]) -> str | None:
+    """Return what is wrong with engine, functionals, parameters, pseudopotentials and potential, None if nothing.
+
+    Args:
+        inputs: `engine`, `parameters`, `potential`, and `pseudos` as functional -> element -> node.
+        functionals: to be used.
+        elements: that the phases have.
+    """
+    engine = load_engine(inputs["engine"].value)
+    problem = engine.problem(inputs["parameters"].get_dict())
+    for functional in functionals:
+        problem = problem or problem_of(engine.functional, functional)
+        given = inputs.get("pseudos", {}).get(functional, {})
+        missing = [element for element in elements if element not in given] if engine.uses_pseudos else []
+        if missing and not problem:
+            problem = f"pseudos: no pseudopotential for {', '.join(missing)} with {functional}"
+    if not engine.uses_pseudos and not problem:
+        if inputs.get("potential") is None:
+            return f"potential is missing: {engine.name} needs one"
+        return problem_of(inputs["potential"].to_potential().check_species, elements)
+    return problem
+
+
+def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
+    """Return what doesn't fit together in the inputs, None if everything does."""
+    if not {"engine", "functional", "parameters", "structure"} <= set(inputs):
+        return None
+    functional, elements = inputs["functional"].value, sorted(inputs["structure"].get_symbols_set())
+    given = {**inputs, "pseudos": {functional: inputs.get("pseudos", {})}}
+    problem = validate_model(given, [functional], elements)
+    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+
+
+class PressureChainWorkChain(WorkChain):
+    """Relax one phase at pressure after pressure, each from the relaxed structure of its neighbour.
+
+    A point that fails is tried again, then given up with its reason; the next one starts from the last that is there.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        node = {"serializer": orm.to_aiida_type}
+        spec.input(
+            "engine", valid_type=orm.Str, validator=validate_engine, help="Which code, by its entry point.", **node
+        )
+        spec.input("code", valid_type=orm.AbstractCode, help="The program.")
+        spec.input("structure", valid_type=orm.StructureData, validator=validate_structure, help="Start.")
+        spec.input("name", valid_type=orm.Str, help="Of the phase.", **node)
+        spec.input(
+            "functional", valid_type=orm.Str, help="One of the engine's; the potential's name for LAMMPS.", **node
+        )
+        spec.input(
+            "pressures", valid_type=orm.List, validator=validate_pressures, help="GPa, ascending, two or more.", **node
+        )
+        spec.input(
+            "start_pressure_gpa",
+            valid_type=orm.Float,
+            required=False,
+            help="Pressure of the start: the nearest one is computed first; left out, the lowest is.",
+            **node,
+        )
+        spec.input("parameters", valid_type=orm.Dict, help="Settings of the engine, as its protocols have.", **node)
+        spec.input(
+            "symmetry",
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(True),
+            help="Keep the space group of the start; if not, atoms are displaced a little first, so that it can go.",
+            **node,
+        )
+        spec.input_namespace("pseudos", dynamic=True, valid_type=orm.Data, help="Pseudopotential of each element.")
+        spec.input("potential", valid_type=PotentialData, required=False, help="For LAMMPS.")
+        spec.input("options", valid_type=orm.Dict, required=False, help="Options of the jobs.", **node)
+        spec.input(
+            "attempts",
+            valid_type=orm.Int,
+            default=lambda: orm.Int(2),
+            help="How often a point is tried, beyond what the engine's own WorkChain mends.",
+            **node,
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.setup,
+            while_(cls.is_unfinished)(
+                cls.relax,
+                cls.inspect,
+            ),
+            cls.collect,
+        )
+        spec.output("points", valid_type=StructureSetData, help="One structure a pressure, failed ones with a reason.")
+        spec.exit_code(420, "ERROR_ALL_FAILED", message="no point was computed; the last reason: {message}")
+
+    def setup(self) -> None:
+        """Find the order of the pressures; break the symmetry if it is not to be kept."""
+        start = self.inputs.get("start_pressure_gpa")
+        self.ctx.order = outwards(self.inputs.pressures.get_list(), None if start is None else start.value)
+        self.ctx.position, self.ctx.attempt = 0, 1
+        self.ctx.processes, self.ctx.structures, self.ctx.reasons = {}, {}, {}
+        self.ctx.start = self.inputs.structure
+        if not self.inputs.symmetry.value:
+            amplitude = orm.Float(DISPLACEMENT)
+            self.ctx.start = run_once(
+                self, "displace", displace_atoms, structure=self.inputs.structure, amplitude=amplitude
+            )
+        self.ctx.next_start = None
+
+    def is_unfinished(self) -> bool:
+        """Return whether a pressure is left."""
+        return self.ctx.position < len(self.ctx.order)
+
+    def relax(self) -> ToContext:
+        """Submit the relaxation at the next pressure."""
+        index = self.ctx.order[self.ctx.position]
+        near = neighbour(self.ctx.position, self.ctx.order, [int(key) for key in self.ctx.structures])
+        start = self.ctx.next_start or (self.ctx.start if near is None else self.ctx.structures[str(near)])
+        pressure = self.inputs.pressures[index]
+        relaxation = Relaxation(
+            code=self.inputs.code,
+            structure=start,
+            functional=self.inputs.functional.value,
+            pressure_gpa=float(pressure),
+            parameters=self.inputs.parameters.get_dict(),
+            symmetry=self.inputs.symmetry.value,
+            pseudos=dict(self.inputs.get("pseudos", {})),
+            potential=self.inputs.get("potential"),
+            options=self.inputs.options.get_dict() if "options" in self.inputs else {},
+            label=f"{self.inputs.name.value} {self.inputs.functional.value} {pressure:g} GPa",
+        )
+        builder = load_engine(self.inputs.engine.value).builder(relaxation)
+        label = f"point_{index:02d}_{self.ctx.attempt}"
+        return ToContext(last=submit_once(self, label, builder.process_class, **builder._inputs(prune=True)))
+
+    def inspect(self) -> None:
+        """Keep what came back, or try again, or note why there is nothing."""
+        process, index = self.ctx.last, str(self.ctx.order[self.ctx.position])
+        engine = load_engine(self.inputs.engine.value)
+        structure = engine.structure(process)
+        self.ctx.next_start = None
+        if process.is_finished_ok:
+            self.ctx.processes[index], self.ctx.structures[index] = process, structure
+        elif self.ctx.attempt < self.inputs.attempts.value:
+            self.report(f"{process.process_label}<{process.pk}> failed, trying again: {reason_of(process)}")
+            self.ctx.attempt += 1
+            self.ctx.next_start = structure
+            return
+        else:
+            self.ctx.reasons[index] = reason_of(process)
+            self.report(f"no result at {self.inputs.pressures[int(index)]:g} GPa: {self.ctx.reasons[index]}")
+        self.ctx.position += 1
+        self.ctx.attempt = 1
+
+    def collect(self) -> ExitCode | None:
+        """Put the points together."""
+        engine = load_engine(self.inputs.engine.value)
+        outputs = {
+            f"point_{int(index):02d}_{name}": process.outputs[name]
+            for index, process in self.ctx.processes.items()
+            for name in engine.outputs
+            if name in process.outputs
+        }
+        scan = {
+            "engine": engine.name,
+            "functional": self.inputs.functional.value,
+            "name": self.inputs.name.value,
+            "pressures_gpa": self.inputs.pressures.get_list(),
+        }
+        points = run_once(
+            self,
+            "collect",
+            collect_points,
+            structure=self.inputs.structure,
+            scan=orm.Dict(scan),
+            failures=orm.Dict(dict(self.ctx.reasons)),
+            **outputs,
+        )
+        self.out("points", points)
+        if not self.ctx.processes:
+            return self.exit_codes.ERROR_ALL_FAILED.format(message=next(iter(self.ctx.reasons.values())))
+        return None
+
+
+def reason_of(process: orm.ProcessNode) -> str:
+    """Return why a process failed: the last of its descendants that failed says it best."""
+    failed = [node for node in [process, *process.called_descendants] if node.is_terminated and not node.is_finished_ok]
+    last = max(failed, key=lambda node: node.pk)
+    if last.is_excepted:
+        why = f"stopped with {last.exception}"
+    elif last.is_killed:
+        why = "was killed"
+    else:
+        why = f"exit code {last.exit_status}, {last.exit_message or 'no message'}"
+    return f"{last.process_label} ({last.pk}): {why}"
