@@ -100,12 +100,27 @@ def _load_code(label: str | None, own: str) -> orm.AbstractCode:
 
     from aiida_polymorph.cli.profiles import COMPUTER
 
-    wanted = label or f"{own}@{COMPUTER}"
+    if label:
+        return load_named_code(label)
     try:
-        return orm.load_code(wanted)
+        return orm.load_code(f"{own}@{COMPUTER}")
     except (NotExistent, MultipleObjectsError) as error:
-        hint = "`verdi code list` shows those there are" if label else "`aiida-polymorph setup` makes it"
-        raise ValueError(f"there is no code {wanted}; {hint}") from error
+        raise ValueError(f"there is no code {own}@{COMPUTER}; `aiida-polymorph setup` makes it") from error
+
+
+def load_named_code(label: str) -> orm.AbstractCode:
+    """Return the code of a label.
+
+    Raises:
+        ValueError: if there is none, or more than one.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    try:
+        return orm.load_code(label)
+    except (NotExistent, MultipleObjectsError) as error:
+        raise ValueError(f"there is no code {label}; `verdi code list` shows those there are") from error
 
 
 def potential_node(name_or_file: str) -> PotentialData:

@@ -24,8 +24,8 @@ PROFILE_OPTIONS = {
     "runner.poll.interval": 1,
     # Two seconds, the default, are too few on a busy machine: a start that fails leaves the daemon down.
     "daemon.timeout": 20,
-    # A search that is run again takes up the batches that it has.
-    "caching.enabled_for": ["*polymorph*"],
+    # A search or scan that is run again takes up the jobs that it has.
+    "caching.enabled_for": ["*polymorph*", "aiida.calculations:castep.*", "aiida.calculations:quantumespresso.*"],
 }
 
 

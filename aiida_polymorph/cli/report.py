@@ -12,6 +12,8 @@ from aiida_polymorph.cli.options import AS_JSON, add_profile, pressure
 from aiida_polymorph.cli.output import print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiida import orm
 
 
@@ -41,28 +43,43 @@ def explain_command(phase: str, node: str | None, pressure_gpa: float, temperatu
 
 @click.command("report")
 @click.argument("node", required=False, metavar="[NODE]")
+@click.option(
+    "--dft-scan",
+    "scans",
+    multiple=True,
+    metavar="NODE",
+    help="A scan of enthalpies over pressure to show as well; may be given again.",
+)
+@click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero in these; without it the first.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True)
 @AS_JSON
 @add_profile
-def report_command(node: str | None, output: str, as_json: bool) -> None:
+def report_command(
+    node: str | None, scans: tuple[str, ...], relative_to: str | None, output: str, as_json: bool
+) -> None:
     """Write the report of an analysis, of the newest one without NODE, as one page that needs no network.
 
     \b
     Examples:
       aiida-polymorph report 211 -o report.html
+      aiida-polymorph report 211 --dft-scan 312 --dft-scan 498 --relative-to rutile
     """
+    from aiida_polymorph.cli.nodes import load
+
     analysis = find_analysis(node)
     say("Drawing the report ...")
-    written = write_page(analysis, output)
+    written = write_page(analysis, output, [load(scan) for scan in scans], relative_to)
     print_json({"node": analysis.pk, "file": written}) if as_json else click.echo(f"Report: {written}")
 
 
-def write_page(analysis: orm.ProcessNode, output: str) -> str:
-    """Write the report of an analysis and return the absolute path."""
+def write_page(
+    analysis: orm.ProcessNode, output: str, scans: Sequence[orm.ProcessNode] = (), relative_to: str | None = None
+) -> str:
+    """Write the report of an analysis, with scans of enthalpies in it, and return the absolute path."""
     from aiida_polymorph.report.collect import report_data
     from aiida_polymorph.report.html import write_report
 
     path = Path(output).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_report(report_data(analysis), path)
+    write_report(report_data(analysis, scans, relative_to), path)
     return str(path)

@@ -98,3 +98,35 @@ class StepWatch:
         self._line.show(f"{self._what}: {finished} steps done{f', now {now}' if now else ''}")
         if ended:
             self._line.close()
+
+
+class ScanWatch:
+    """Shows how many points of scans are done, in one line."""
+
+    def __init__(self) -> None:
+        self._line = Line()
+
+    def __call__(self, processes: Sequence[orm.ProcessNode]) -> None:
+        """Look once, if it is time to or all have ended."""
+        ended = all(process.is_terminated for process in processes)
+        if not ended and not self._line.is_due():
+            return
+        self._line.show("; ".join(scan_progress(process) for process in processes))
+        if ended:
+            self._line.close()
+
+
+def scan_progress(scan: orm.ProcessNode) -> str:
+    """Return e.g. `castep: 12 of 144 points, now rutile PBE, anatase PBE`."""
+    from aiida.common.links import LinkType
+
+    asked = len(scan.inputs.phases) * len(scan.inputs.functionals.get_list()) * len(scan.inputs.pressures.get_list())
+    chains = [child for child in scan.called if child.process_label == "PressureChainWorkChain"]
+    ended = {
+        (chain.pk, link.link_label[: len("point_00")])
+        for chain in chains
+        for link in chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+        if link.node.is_terminated
+    }
+    now = ", ".join(chain.label for chain in chains if not chain.is_terminated)
+    return f"{scan.inputs.engine.value}: {len(ended)} of {asked} points{f', now {now}' if now else ''}"

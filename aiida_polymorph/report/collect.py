@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from aiida import orm
 
 import aiida_polymorph
+from aiida_polymorph.calculations.functions.dft_scan import curves_of_scans
 from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.report.data import LandscapeView, ReportData, SurrogateView
 from aiida_polymorph.report.explain import Explanation
-from aiida_polymorph.report.provenance import records, steps_to
+from aiida_polymorph.report.provenance import record, records, steps_to
 from aiida_polymorph.report.results import SPLITS, by_pressure, phase_rows, test_errors
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.thermodynamics.enthalpy_curves import check_reference
 
 CANDIDATE_COMPONENTS = 2
 
 
-def report_data(analysis: orm.WorkChainNode) -> ReportData:
-    """Return everything that the report of an analysis shows."""
+def report_data(
+    analysis: orm.WorkChainNode, scans: Sequence[orm.WorkChainNode] = (), relative_to: str | None = None
+) -> ReportData:
+    """Return everything that the report of an analysis shows.
+
+    Args:
+        analysis: of searches.
+        scans: of enthalpies over pressure, with an output `points`.
+        relative_to: phase whose enthalpy is zero in these; None for the first.
+
+    Raises:
+        ValueError: if a scan has no points, or none has that phase.
+    """
+    curves = curves_of_scans(points_of(scan).to_set() for scan in scans)
+    zero = relative_to or (curves[0].name if curves else "")
+    if curves:
+        check_reference(curves, zero)
     outputs = analysis.outputs
     landscapes = by_pressure(outputs.landscapes)
     first = next(iter(landscapes.values()))
@@ -34,10 +53,23 @@ def report_data(analysis: orm.WorkChainNode) -> ReportData:
         potentials=outputs.chemical_potentials.to_potentials(),
         surrogates=[view for key in landscapes for view in _surrogate_views(outputs.surrogates[key])],
         basin_entropy=[_entropy_summary(outputs.basin_entropies[key]) for key in landscapes],
-        nodes=records(analysis, list(landscapes)),
+        nodes=[*records(analysis, list(landscapes)), *(record("Scan", scan, "enthalpies") for scan in scans)],
+        enthalpy_curves=curves,
+        enthalpy_relative_to=zero,
         created=f"{analysis.ctime:%Y-%m-%d %H:%M}, aiida-polymorph {aiida_polymorph.__version__}",
         notes=[_transformed_note(entry) for entry in phases.metadata["transformed"]],
     )
+
+
+def points_of(scan: orm.WorkChainNode) -> StructureSetData:
+    """Return the points of a scan.
+
+    Raises:
+        ValueError: if the node has none.
+    """
+    if not isinstance(scan, orm.WorkChainNode) or "points" not in scan.outputs:
+        raise ValueError(f"node {scan.pk} is no scan with results; `aiida-polymorph dft-scan` makes one")
+    return scan.outputs.points
 
 
 def _settings(landscape: LandscapeData) -> dict[str, Any]:

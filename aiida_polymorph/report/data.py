@@ -10,6 +10,7 @@ import numpy as np
 
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ class NodeRecord:
         created: when, as text.
         link: a place to read more, relative or file link; None for none.
         sections: anchors of the report's sections whose numbers it leads to: `searches`, `landscape`,
-            `clustering`, `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`.
+            `clustering`, `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`, `enthalpies`.
     """
 
     role: str
@@ -117,6 +118,8 @@ class ReportData:
         relative_to: phase that chemical potentials are drawn relative to; None takes one by itself.
         created: when and by which version, as text.
         notes: warnings that a reader of the numbers must see.
+        enthalpy_curves: of scans over pressure, by DFT or a potential; without them the page has no such section.
+        enthalpy_relative_to: phase whose enthalpy is zero in these.
     """
 
     title: str
@@ -133,3 +136,5 @@ class ReportData:
     relative_to: str | None = None
     created: str = ""
     notes: Sequence[str] = ()
+    enthalpy_curves: Sequence[EnthalpyCurve] = ()
+    enthalpy_relative_to: str = ""

@@ -13,6 +13,7 @@ import numpy as np
 from aiida_polymorph.report import figures, thermo_figures
 from aiida_polymorph.report.canvas import new_figure, save_figure
 from aiida_polymorph.report.data import LandscapeView, ReportData
+from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
 from aiida_polymorph.thermodynamics.phase_diagram import PhaseDiagram, phase_diagram
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def all_pictures(data: ReportData) -> Iterator[Picture]:
             stem = f"surrogate-{view.target}-{view.pressure_gpa:g}GPa".replace(" ", "-")
             caption = f"Surrogate of the {view.target} at {view.pressure_gpa:g} GPa on structures held out of training."
             yield Picture(stem, "surrogate", f"Parity plot of the predicted {view.target}", caption, figure)
+    if data.enthalpy_curves:
+        yield _enthalpy_picture(data)
+
+
+def _enthalpy_picture(data: ReportData) -> Picture:
+    figure = draw_enthalpies(data.enthalpy_curves, data.enthalpy_relative_to, data.formula)
+    caption = f"Enthalpy at 0 K relative to {data.enthalpy_relative_to}; the strip shows which phase is lowest."
+    return Picture("enthalpies", "enthalpies", "Enthalpy of the phases against pressure", caption, figure)
 
 
 def write_figures(data: ReportData, folder: str | Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:

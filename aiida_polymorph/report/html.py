@@ -10,7 +10,10 @@ from pathlib import Path
 from aiida_polymorph.report import tables
 from aiida_polymorph.report.chemiscope import MISSING, chemiscope_available, write_chemiscope
 from aiida_polymorph.report.data import ReportData
+from aiida_polymorph.report.enthalpy_figure import enthalpy_table
 from aiida_polymorph.report.tables import Cell, Table
+from aiida_polymorph.thermodynamics.curve_checks import check_consistency
+from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,22 @@ def _sections(data: ReportData, map_link: str | None, map_note: str) -> list[Sec
             tables.surrogate_table(data.surrogates), "No surrogate was handed over.",
             figures=images.get("surrogate", ()), paired=True,
         ),
+        *([_enthalpy_section(data, images.get("enthalpies", ()))] if data.enthalpy_curves else []),
         _section("settings", "Settings", (), tables.settings_table(data.settings), "No settings were handed over."),
         _section(
             "nodes", "Where the numbers come from", ("`verdi node show UUID` shows a node with its inputs.",),
             tables.node_table(data.nodes), "No nodes were handed over: these numbers have no provenance.",
         ),
     ]  # fmt: skip
+
+
+def _enthalpy_section(data: ReportData, figures: Sequence[Image]) -> Section:
+    curves = data.enthalpy_curves
+    found = [each.text for sequence in transitions(curves).values() for each in sequence.transitions]
+    wrong = [finding.text for curve in curves for finding in check_consistency(curve)]
+    told = ("Static enthalpies: without vibrations. Only differences within a method mean something.", *found, *wrong)
+    table = enthalpy_table(curves, data.enthalpy_relative_to)
+    return _section("enthalpies", "Enthalpies against pressure", told, table, figures=figures)
 
 
 def _with_origin(data: ReportData, section: Section) -> Section:

@@ -1,0 +1,246 @@
+"""`dft-scan`: enthalpy of phases against pressure from first principles, and by a potential."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile
+from aiida_polymorph.cli.output import Column, print_json, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.record import RecordData
+
+TRANSITIONS: list[Column] = [
+    ("method", "method", ""),
+    ("from", "first", ""),
+    ("to", "second", ""),
+    ("P (GPa)", "pressure_gpa", ".2f"),
+    ("error", "error_gpa", ".2f"),
+    ("dV (A^3/f.u.)", "volume_change", ".3f"),
+    ("interpolation", "interpolation", ""),
+    ("between (GPa)", lambda row: " and ".join(f"{each:g}" for each in row["between"]), ""),
+]
+AGREEMENT: list[Column] = [
+    ("Kendall's tau", lambda row: " - ".join(row["methods"]), ""),
+    ("mean", "mean", ".2f"),
+    ("at each pressure (GPa)", lambda row: _tau_text(row), ""),
+]
+EQUATIONS: list[Column] = [
+    ("phase", "name", ""),
+    ("method", "method", ""),
+    ("V0 (A^3/f.u.)", "volume", ".3f"),
+    ("B0 (GPa)", "bulk_modulus_gpa", ".1f"),
+    ("B0'", "bulk_modulus_derivative", ".2f"),
+    ("P rms (GPa)", "pressure_rms_gpa", ".3f"),
+    ("H rms (eV)", "enthalpy_rms", ".5f"),
+    ("reason", "reason", ""),
+]
+
+
+class Words(click.ParamType):
+    """Words as `LDA,PBE,PBEsol`."""
+
+    name = "words"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the words, each once."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
+
+
+class Setting(click.ParamType):
+    """A setting and its value, `NAME=VALUE`, the value as YAML has it; dots lead into nested ones."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Return name and value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r} must be NAME=VALUE, e.g. cutoff_ry=100 or param.cut_off_energy=900", param, ctx)
+        return name, yaml.safe_load(text)
+
+
+@click.command("dft-scan")
+@click.argument("phases", nargs=-1, required=True, metavar="FILES|NODE...")
+@click.option(
+    "--engine",
+    "engines",
+    type=Words(),
+    required=True,
+    metavar="NAMES",
+    help="castep, quantum-espresso, lammps; several with commas.",
+)
+@click.option("--functional", "functionals", type=Words(), metavar="NAMES", help="LDA,PBE,PBEsol; of the DFT engines.")
+@click.option(
+    "--pressure", "pressures_gpa", type=Numbers(), required=True, help="Two or more in GPa: 0,20,40 or 0:70:10."
+)
+@click.option(
+    "--potential", "potential_name", metavar="NAME|FILE", help="For lammps: one that ships (matsui-akaogi) or a file."
+)
+@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or paper: the settings of arXiv:1909.08934.")
+@click.option(
+    "--set",
+    "settings",
+    type=Setting(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting that differs from the protocol's, e.g. cutoff_ry=100; with several engines castep:pseudos=C9.",
+)
+@click.option(
+    "--code",
+    "code_labels",
+    multiple=True,
+    metavar="LABEL",
+    help="Program of an engine as LABEL@COMPUTER; without it the only one that is set up for its plugin.",
+)
+@click.option("--symmetry/--no-symmetry", default=True, show_default=True, help="Keep the space groups.")
+@click.option("--primitive/--as-is", default=True, show_default=True, help="Take primitive cells, or those given.")
+@click.option("--processes", type=click.IntRange(min=1), help="MPI processes of a DFT job.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Wall time of a DFT job.")
+@click.option("--queue", metavar="NAME", help="Queue of the DFT jobs.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Phases side by side; without it as many as there are cores.")
+@click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero; without it the first.")
+@click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the enthalpies: png, svg or pdf.")
+@click.option(
+    "--no-wait", is_flag=True, help="Hand the work to the daemon and return; the same command shows it later."
+)
+@AS_JSON
+@add_profile
+def dft_scan_command(
+    phases: tuple[str, ...],
+    engines: tuple[str, ...],
+    relative_to: str | None,
+    figure: str | None,
+    no_wait: bool,
+    as_json: bool,
+    jobs: int | None,
+    **chosen: Any,
+) -> None:
+    """Enthalpy of the phases in FILES against pressure, by each engine and functional.
+
+    Each phase is relaxed at pressure after pressure, from the structure at the pressure beside it. A phase has the
+    name of its file. Instead of files, NODE may be an analysis, whose phases are taken, or a
+    set of structures with names.
+
+    \b
+    Examples:
+      aiida-polymorph dft-scan rutile.res pyrite.res --engine quantum-espresso --functional PBE --pressure 0,20,40
+      aiida-polymorph dft-scan *.res --engine castep,lammps --functional LDA,PBE,PBEsol --potential matsui-akaogi \\
+          --pressure 0:70:10 --protocol paper --code castep@archer --hours 12 --figure scan.png
+    """
+    from aiida_polymorph.cli.machine import cores, runs_here
+    from aiida_polymorph.cli.processes import carry_out
+    from aiida_polymorph.cli.scan_inputs import read_phases, scan_builder
+    from aiida_polymorph.cli.watch import ScanWatch
+
+    starts = read_phases(phases, chosen["primitive"])
+    builders = [scan_builder(engine, starts, engines, chosen) for engine in engines]
+    for builder in builders:
+        if jobs or runs_here(builder.code):
+            builder.jobs = jobs or max(1, cores() // (chosen["processes"] or 1))
+    names = [str(name) for name in starts.to_set().column("name", "")]
+    if relative_to is not None and relative_to not in names:
+        raise click.UsageError(f"--relative-to {relative_to} is none of the phases {', '.join(names)}")
+    nodes = carry_out(builders, ScanWatch(), wait=not no_wait, at_once=1 if all_here(builders) else None)
+    if no_wait:
+        say(f"Processes {', '.join(str(node.pk) for node in nodes)}; the same command without --no-wait shows them.")
+        return
+    show_scans(nodes, relative_to or names[0], figure, as_json)
+
+
+def all_here(builders: Sequence[ProcessBuilder]) -> bool:
+    """Return whether all scans share this machine, so that they run one after the other."""
+    from aiida_polymorph.cli.machine import runs_here
+
+    return all(runs_here(builder.code) for builder in builders)
+
+
+def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str | None, as_json: bool) -> None:
+    """Print the points of finished scans and what they say together, and draw them.
+
+    Raises:
+        ValueError: if no scan came to a result, or none of them has the phase.
+    """
+    from aiida import orm
+
+    from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
+    from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.report.canvas import save_figure
+    from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
+    from aiida_polymorph.report.scans import scan_rows
+    from aiida_polymorph.structures import StructureSet
+
+    for node in nodes:
+        if not node.is_finished_ok:
+            say(f"Warning: scan {node.pk}: {why_not(node)}")
+    scans = {f"scan_{i:02d}": node.outputs.points for i, node in enumerate(nodes) if "points" in node.outputs}
+    if not scans:
+        raise ValueError("no scan came to a result")
+    sets = [scan.to_set() for scan in scans.values()]
+    curves, points = curves_of_scans(sets), StructureSet.concatenate(sets)
+    rows = scan_rows(points, curves, relative_to)
+    if figure is not None:
+        save_figure(draw_enthalpies(curves, relative_to, points.composition), figure)
+        say(f"Figure: {figure}")
+    if as_json:
+        print_json(rows)
+        return
+    summary = compare_scans(relative_to=orm.Str(relative_to), **scans)
+    click.echo(scan_text(rows, summary, points.composition))
+    say(f"Scans {', '.join(str(node.pk) for node in nodes)}, comparison {summary.pk}.")
+
+
+def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: str) -> str:
+    """Return scans for people: relative enthalpies, transitions, agreement, equations of state, and what is wrong."""
+    relative_to = summary.value("relative_to")
+    parts = [f"Enthalpy of {formula} relative to {relative_to}, eV per formula unit, by pressure in GPa."]
+    parts += [enthalpy_text(rows)]
+    found = summary.value("transitions")
+    parts += [table(found, TRANSITIONS)] if found else []
+    for method, stable in summary.value("stable").items():
+        stretches = ", ".join(
+            f"{each['phase']} {each['low_gpa']:.1f} to {each['high_gpa']:.1f} GPa" for each in stable["phases"]
+        )
+        parts.append("\n".join([f"Lowest by {method}: {stretches}", *(f"  {remark}" for remark in stable["remarks"])]))
+    agreement = [row for row in summary.value("agreement") if row["mean"] is not None]
+    parts += [table(agreement, AGREEMENT)] if agreement else []
+    parts.append(table(summary.value("equations_of_state"), EQUATIONS))
+    failed = [
+        f"{row['name']}, {_method(row)}, {row['pressure_gpa']:g} GPa: {row['reason']}" for row in rows if row["reason"]
+    ]
+    findings = [finding["text"] for finding in summary.value("findings")]
+    for title, texts in (("Points without a value:", failed), ("To be looked at:", findings)):
+        parts += ["\n".join([title, *(f"  {text}" for text in texts)])] if texts else []
+    return "\n\n".join(parts)
+
+
+def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table with a line for each method and phase, and a column for each pressure."""
+    pressures = sorted({row["pressure_gpa"] for row in rows})
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        line = lines.setdefault((_method(row), row["name"]), {"method": _method(row), "phase": row["name"]})
+        line[f"{row['pressure_gpa']:g}"] = row["relative_enthalpy_ev_per_formula_unit"]
+    columns: list[Column] = [("method", "method", ""), ("phase", "phase", "")]
+    return table(list(lines.values()), [*columns, *((f"{each:g}", f"{each:g}", ".4f") for each in pressures)])
+
+
+def _method(row: Mapping[str, Any]) -> str:
+    return f"{row['engine']} {row['functional']}"
+
+
+def _tau_text(row: Mapping[str, Any]) -> str:
+    pairs = zip(row["pressures_gpa"], row["tau"], strict=True)
+    return ", ".join(f"{pressure:g}: {tau:.2f}" for pressure, tau in pairs if tau is not None)
