@@ -18,6 +18,18 @@ from aiida_polymorph.protocol_files import merge_inputs
 LIBRARY = re.compile(r"[A-Za-z]+\d+")
 """Name of a set of pseudopotentials that CASTEP makes on the fly, e.g. C19."""
 
+JOBS_IN_VAIN = 2
+"""How often castep.base submits a job: again with more SCF cycles if these ran out; out of time, it starts anew."""
+
+OUT_OF_TIME = (107, 120)
+"""Exit codes of a job that CASTEP ended before its time was over, and of one that the scheduler ended."""
+
+NOT_A_RESULT = {
+    "ERROR_SCF_NOT_CONVERGED": "max_scf_cycles were done and the ground state not reached",
+    "At least one kpoint has no empty bands": "a k-point has no empty bands: energy and forces are not reliable",
+}
+"""Words in the warnings of a job whose energy means nothing, though its exit code may be 0 -> what they mean."""
+
 NOT_WITH_THE_PLUGIN = {"write_bands": "its WorkChain needs them", "write_geom": "the relaxed structure is read there"}
 
 
@@ -51,7 +63,10 @@ class CastepEngine(Engine):
         return super().problem(parameters)
 
     def pseudopotentials(
-        self, functional: str, elements: Sequence[str], parameters: Mapping[str, Any]
+        self,
+        functional: str,  # noqa: ARG002 - the sets are for all of them
+        elements: Sequence[str],
+        parameters: Mapping[str, Any],
     ) -> dict[str, orm.Data]:
         """Return those that `pseudos` names: a family, a set made on the fly (C19), or a text for each element.
 
@@ -88,18 +103,26 @@ class CastepEngine(Engine):
         builder.relax_options = orm.Dict(
             {"restart_mode": "structure", "max_meta_iterations": parameters["max_meta_iterations"]}
         )
+        builder.base.max_iterations = orm.Int(JOBS_IN_VAIN)
         builder.base.kpoints_spacing = orm.Float(parameters["kpoints_spacing"])
-        builder.base.calc_options = orm.Dict({**job_options(relaxation), "parser_name": "polymorph.castep"})
         builder.calc.code = relaxation.code
         builder.calc.parameters = orm.Dict(input_files(relaxation))
         builder.calc.pseudos = by_kind(relaxation.structure, relaxation.pseudos)
+        # The plugin calls this deprecated, but refuses to start where the resources are in `calc_options` alone.
+        builder.calc.metadata.options = {**job_options(relaxation), "parser_name": "polymorph.castep"}
         builder.calc.metadata.label = relaxation.label
         builder.metadata.label = relaxation.label
         return builder
 
     def structure(self, process: orm.ProcessNode) -> orm.StructureData | None:
-        """Return the last structure of a process, None if there is none."""
-        return process.outputs.output_structure if "output_structure" in process.outputs else None
+        """Return the last structure of a process, of a job out of time as well; None if there is none."""
+        if "output_structure" in process.outputs:
+            return process.outputs.output_structure
+        jobs = [node for node in process.called_descendants if isinstance(node, orm.CalcJobNode)]
+        last = max(jobs, key=lambda node: node.pk, default=None)
+        if last is None or last.exit_status not in OUT_OF_TIME or "output_structure" not in last.outputs:
+            return None
+        return last.outputs.output_structure
 
     def read(self, outputs: Mapping[str, orm.Data], pressure_gpa: float) -> Reading:  # noqa: ARG002
         """Return the last step of a geometry optimisation.
@@ -107,8 +130,13 @@ class CastepEngine(Engine):
         CASTEP's own enthalpy is E + PV at the external pressure of its input; its stress is negative in compression.
 
         Raises:
-            ValueError: if enthalpy or stress is missing.
+            ValueError: if enthalpy, stress or structure is missing, or CASTEP says that it didn't converge.
         """
+        problem = _unconverged(outputs["output_parameters"].get_dict())
+        if problem:
+            raise ValueError(problem)
+        if "output_structure" not in outputs or "output_trajectory" not in outputs:
+            raise ValueError("no structure could be read: was there no .geom?")
         trajectory = outputs["output_trajectory"]
         names = trajectory.get_arraynames()
         stress = next((name for name in ("symm_stress", "stress") if name in names), None)
@@ -132,6 +160,14 @@ def input_files(relaxation: Relaxation) -> dict[str, Any]:
     }
     given = {"PARAM": relaxation.parameters["param"], "CELL": relaxation.parameters.get("cell", {})}
     return merge_inputs(wanted, given)
+
+
+def _unconverged(results: Mapping[str, Any]) -> str | None:
+    """Return why the results of a job mean nothing, None if they do."""
+    if results.get("geom_unconverged"):
+        return "the geometry did not converge within geom_max_iter"
+    told = [why for words, why in NOT_A_RESULT.items() if any(words in each for each in results.get("warnings", []))]
+    return told[0] if told else None
 
 
 def _on_the_fly(entry: str) -> orm.Data:

@@ -21,7 +21,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +51,22 @@ class CastepParser(plugin.CastepParser):
 
     Outputs as the plugin's: output_parameters (energies in eV), output_structure (angstrom), output_bands (eV), and
     output_trajectory where there is a .geom or .md, else output_array. Exit codes are those of `EXIT_CODES_SPEC`;
-    a geometry that is not converged ends with 0, and `geom_unconverged` true in output_parameters.
+    a geometry that is not converged ends with 0, and `geom_unconverged` true in output_parameters. The message of
+    ERROR_CASTEP_ERROR is the first line of .err.
     """
 
     def parse(self, **kwargs: Any) -> ExitCode:
         """Read what there is; the exit code tells whether that is all."""
         self._warnings: list[str] = []
+        self._errors: list[str] = []
         try:
-            return self.exit_codes[self._parse(kwargs.get("retrieved_temporary_folder"))]
+            name = self._parse(kwargs.get("retrieved_temporary_folder"))
         except Exception:
             # Whatever CASTEP wrote: with an exception the work chain above would learn nothing about the job.
             self.logger.exception("the output can't be parsed")
             return self.exit_codes.UNKOWN_ERROR
+        code = self.exit_codes[name]
+        return code._replace(message=told(self._errors) or code.message) if name == "ERROR_CASTEP_ERROR" else code
 
     def _parse(self, temporary: str | None) -> str:
         """Register the outputs and return the name of the exit code."""
@@ -72,9 +76,9 @@ class CastepParser(plugin.CastepParser):
         if not self._files.has_file(name):
             self.logger.error("Standard output not found")
             return "ERROR_NO_OUTPUT_FILE"
-        errors = [self._read(name) for name in self._files.list_object_names() if ".err" in name]
+        self._errors = [self._read(name) for name in self._files.list_object_names() if ".err" in name]
         results, data, geometry, _, code = RawParser(whole_boxes(self._read(name)), {}, self._frames(), None).parse()
-        codes = {code, "ERROR_CASTEP_ERROR"} if errors else {code}
+        codes = {code, "ERROR_CASTEP_ERROR"} if self._errors else {code}
         if self._put_bands():
             results["warnings"].append(NO_EMPTY_BANDS)
             codes |= {"ERROR_NO_EMPTY_BANDS"} if code == "CALC_FINISHED" else set()
@@ -82,7 +86,7 @@ class CastepParser(plugin.CastepParser):
         self._put_geometry(data, geometry, fixed)
         for key in LAST_VALUES:
             add_last_if_exists(data, key, results)
-        results["error_messages"] = sorted(set(errors))
+        results["error_messages"] = sorted(set(self._errors))
         results["parser_warnings"] += self._warnings
         self.out(OUTPUT_LINKNAMES["results"], orm.Dict({k: v for k, v in results.items() if not _nan(v)}))
         return next(code for code in EXIT_CODES_SPEC if code in codes)
@@ -164,6 +168,12 @@ class CastepParser(plugin.CastepParser):
             if array.size and array.dtype != object and name != "symbols":
                 arrays[name] = array
         return arrays
+
+
+def told(errors: Iterable[str]) -> str:
+    """Return the first line with words in it of what CASTEP wrote into its .err files, "" if there is none."""
+    lines = (line.strip() for text in errors for line in text.splitlines())
+    return next((f"CASTEP stopped: {line}" for line in lines if line), "")
 
 
 def whole_lines(text: str) -> list[str]:

@@ -20,6 +20,7 @@ from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.pressure_chain import (
     PressureChainWorkChain,
+    check_code,
     reason_of,
     validate_model,
 )
@@ -220,11 +221,13 @@ class DftScanWorkChain(WorkChain):
         """
         chosen, given = load_engine(engine), dict(overrides or {})
         parameters = chosen.parameters(protocol, given.pop("parameters", {}))
-        problem = chosen.problem(parameters)
+        problem = chosen.problem(parameters) or check_code(code, chosen)
+        if not chosen.functionals and potential is None:
+            problem = problem or f"potential is missing: {engine} needs one"
         if problem:
             raise ValueError(problem)
-        if not chosen.uses_pseudos:
-            functionals = [potential.to_potential().name] if potential is not None else ["potential"]
+        if not chosen.functionals:
+            functionals = [potential.to_potential().name]
         names = [chosen.functional(name) for name in functionals]
         elements = list(phases.to_set().species)
         builder = cls.get_builder()

@@ -12,13 +12,15 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.driver.plausibility import implausible
-from aiida_polymorph.engines import Relaxation, load_engine
+from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 
 DISPLACEMENT = 0.01
 """Angstrom, by which atoms are displaced where the symmetry is not to be kept."""
+
+LONGEST_COMPLAINT = 200
 
 
 def outwards(pressures: Sequence[float], start: float | None) -> list[int]:
@@ -74,26 +76,34 @@ def validate_engine(engine: orm.Str | None, _: Any = None) -> str | None:
 
 
 def validate_model(inputs: Mapping[str, Any], functionals: Sequence[str], elements: Sequence[str]) -> str | None:
-    """Return what is wrong with engine, functionals, parameters, pseudopotentials and potential, None if nothing.
+    """Return what is wrong with code, functionals, parameters, pseudopotentials and potential, None if nothing.
 
     Args:
-        inputs: `engine`, `parameters`, `potential`, and `pseudos` as functional -> element -> node.
+        inputs: `engine`, `code`, `parameters`, `potential`, and `pseudos` as functional -> element -> node.
         functionals: to be used.
         elements: that the phases have.
     """
     engine = load_engine(inputs["engine"].value)
-    problem = engine.problem(inputs["parameters"].get_dict())
+    problem = engine.problem(inputs["parameters"].get_dict()) or check_code(inputs.get("code"), engine)
     for functional in functionals:
         problem = problem or problem_of(engine.functional, functional)
         given = inputs.get("pseudos", {}).get(functional, {})
         missing = [element for element in elements if element not in given] if engine.uses_pseudos else []
         if missing and not problem:
             problem = f"pseudos: no pseudopotential for {', '.join(missing)} with {functional}"
-    if not engine.uses_pseudos and not problem:
+    if not engine.functionals and not problem:
         if inputs.get("potential") is None:
             return f"potential is missing: {engine.name} needs one"
         return problem_of(inputs["potential"].to_potential().check_species, elements)
     return problem
+
+
+def check_code(code: orm.AbstractCode | None, engine: Engine) -> str | None:
+    """Return what is wrong with the code for an engine, None if nothing."""
+    plugin = None if code is None else code.default_calc_job_plugin
+    if plugin in (None, engine.code_plugin):
+        return None
+    return f"code {code.full_label} is for {plugin}, {engine.name} needs one for {engine.code_plugin}"
 
 
 def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
@@ -211,17 +221,19 @@ class PressureChainWorkChain(WorkChain):
         process, index = self.ctx.last, str(self.ctx.order[self.ctx.position])
         engine = load_engine(self.inputs.engine.value)
         structure = engine.structure(process)
+        pressure = float(self.inputs.pressures[int(index)])
+        reason = unusable(engine, process, pressure) if process.is_finished_ok else reason_of(process)
         self.ctx.next_start = None
-        if process.is_finished_ok:
+        if reason is None:
             self.ctx.processes[index], self.ctx.structures[index] = process, structure
         elif self.ctx.attempt < self.inputs.attempts.value:
-            self.report(f"{process.process_label}<{process.pk}> failed, trying again: {reason_of(process)}")
+            self.report(f"{process.process_label}<{process.pk}> failed, trying again: {reason}")
             self.ctx.attempt += 1
             self.ctx.next_start = structure
             return
         else:
-            self.ctx.reasons[index] = reason_of(process)
-            self.report(f"no result at {self.inputs.pressures[int(index)]:g} GPa: {self.ctx.reasons[index]}")
+            self.ctx.reasons[index] = reason
+            self.report(f"no result at {pressure:g} GPa: {reason}")
         self.ctx.position += 1
         self.ctx.attempt = 1
 
@@ -229,10 +241,9 @@ class PressureChainWorkChain(WorkChain):
         """Put the points together."""
         engine = load_engine(self.inputs.engine.value)
         outputs = {
-            f"point_{int(index):02d}_{name}": process.outputs[name]
+            f"point_{int(index):02d}_{name}": node
             for index, process in self.ctx.processes.items()
-            for name in engine.outputs
-            if name in process.outputs
+            for name, node in results_of(engine, process).items()
         }
         scan = {
             "engine": engine.name,
@@ -251,18 +262,43 @@ class PressureChainWorkChain(WorkChain):
         )
         self.out("points", points)
         if not self.ctx.processes:
-            return self.exit_codes.ERROR_ALL_FAILED.format(message=next(iter(self.ctx.reasons.values())))
+            return self.exit_codes.ERROR_ALL_FAILED.format(message=list(self.ctx.reasons.values())[-1])
         return None
 
 
+def results_of(engine: Engine, process: orm.ProcessNode) -> dict[str, orm.Data]:
+    """Return the outputs of a process from which its engine reads."""
+    return {name: process.outputs[name] for name in engine.outputs if name in process.outputs}
+
+
+def unusable(engine: Engine, process: orm.ProcessNode, pressure_gpa: float) -> str | None:
+    """Return why a process that finished gives no point all the same, None if it gives one."""
+    try:
+        engine.read(results_of(engine, process), pressure_gpa)
+    except (KeyError, ValueError) as error:
+        return f"{process.process_label} ({process.pk}): not readable: {error}"
+    return None
+
+
 def reason_of(process: orm.ProcessNode) -> str:
-    """Return why a process failed: the last of its descendants that failed says it best."""
-    failed = [node for node in [process, *process.called_descendants] if node.is_terminated and not node.is_finished_ok]
-    last = max(failed, key=lambda node: node.pk)
+    """Return why a process failed: the last that it called says it best, if that is what failed, and so on down."""
+    last = process
+    while children := sorted(last.called, key=lambda node: node.pk):
+        if children[-1].is_finished_ok or not children[-1].is_terminated:
+            break
+        last = children[-1]
     if last.is_excepted:
         why = f"stopped with {last.exception}"
     elif last.is_killed:
         why = "was killed"
     else:
         why = f"exit code {last.exit_status}, {last.exit_message or 'no message'}"
-    return f"{last.process_label} ({last.pk}): {why}"
+    return f"{last.process_label} ({last.pk}): {why}{complaint_of(last)}"
+
+
+def complaint_of(process: orm.ProcessNode) -> str:
+    """Return the last line of standard error of a job that left nothing else, in words to follow its reason."""
+    if not isinstance(process, orm.CalcJobNode) or set(process.outputs) - {"remote_folder", "retrieved"}:
+        return ""
+    lines = [line.strip() for line in (process.get_scheduler_stderr() or "").splitlines() if line.strip()]
+    return f" (its standard error: {lines[-1][:LONGEST_COMPLAINT]})" if lines else ""
