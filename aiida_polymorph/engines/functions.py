@@ -12,6 +12,7 @@ from aiida.engine import calcfunction
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.thermodynamics.cell_extrapolation import extrapolate_cell
 
 SEED = 20191124
 """Of the displacements that break a symmetry: the same start gives the same one."""
@@ -25,6 +26,21 @@ def displace_atoms(structure: orm.StructureData, amplitude: orm.Float) -> orm.St
     """
     atoms = structure.get_ase()
     atoms.positions += np.random.default_rng(SEED).normal(scale=amplitude.value, size=atoms.positions.shape)
+    return orm.StructureData(ase=atoms)
+
+
+@calcfunction
+def squeeze_cell(nearest: orm.StructureData, before: orm.StructureData, pressures_gpa: orm.List) -> orm.StructureData:
+    """Return the nearest structure in the cell that it may have at another pressure, its fractions kept.
+
+    Args:
+        nearest: at the nearer pressure.
+        before: at the one before that.
+        pressures_gpa: of both, and the one that is wanted.
+    """
+    atoms = nearest.get_ase()
+    cell = extrapolate_cell(atoms.cell.array, np.asarray(before.cell), *pressures_gpa.get_list())
+    atoms.set_cell(cell, scale_atoms=True)
     return orm.StructureData(ase=atoms)
 
 

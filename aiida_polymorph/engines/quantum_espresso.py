@@ -63,8 +63,10 @@ class QuantumEspressoEngine(Engine):
         builder = WorkflowFactory(self.process).get_builder()
         parameters = relaxation.parameters
         builder.structure = relaxation.structure
-        builder.meta_convergence = orm.Bool(parameters["max_meta_convergence_iterations"] > 1)
-        builder.max_meta_convergence_iterations = orm.Int(parameters["max_meta_convergence_iterations"])
+        rounds = parameters["max_meta_convergence_iterations"]
+        builder.meta_convergence = orm.Bool(rounds > 1)
+        # With a limit of one the plugin calls its only round a failure, also where it was not to repeat it.
+        builder.max_meta_convergence_iterations = orm.Int(max(rounds, 2))
         base = builder.base_relax
         base.kpoints_distance = orm.Float(parameters["kpoints_distance"])
         base.pw.code = relaxation.code
@@ -76,8 +78,14 @@ class QuantumEspressoEngine(Engine):
         return builder
 
     def structure(self, process: orm.ProcessNode) -> orm.StructureData | None:
-        """Return the last structure of a process, None if there is none."""
-        return process.outputs.output_structure if "output_structure" in process.outputs else None
+        """Return the last structure of a process, None if there is none.
+
+        One that ended before it had converged hands out none itself, but its last round has one.
+        """
+        rounds = [child for child in process.called if isinstance(child, orm.WorkChainNode)]
+        latest_first = [process, *sorted(rounds, key=lambda child: child.pk, reverse=True)]
+        found = (node.outputs.output_structure for node in latest_first if "output_structure" in node.outputs)
+        return next(found, None)
 
     def read(self, outputs: Mapping[str, orm.Data], pressure_gpa: float) -> Reading:
         """Return what the final self-consistent run gave, whose plane waves are those of the final cell.

@@ -13,7 +13,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.driver.plausibility import implausible
 from aiida_polymorph.engines import Engine, Relaxation, load_engine
-from aiida_polymorph.engines.functions import collect_points, displace_atoms
+from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 
@@ -33,18 +33,6 @@ def outwards(pressures: Sequence[float], start: float | None) -> list[int]:
     """
     first = min(range(len(pressures)), key=lambda i: abs(pressures[i] - (pressures[0] if start is None else start)))
     return [*range(first, len(pressures)), *range(first - 1, -1, -1)]
-
-
-def neighbour(position: int, order: Sequence[int], found: Sequence[int]) -> int | None:
-    """Return which pressure's structure the next one starts from: the nearest of those found, on the same way.
-
-    Args:
-        position: place in the order of the pressure that is next.
-        order: as `outwards` gives it.
-        found: indices of the pressures whose structure is known.
-    """
-    way = [index for index in order[:position] if index in found]
-    return min(way, key=lambda index: abs(index - order[position]), default=None)
 
 
 def validate_pressures(pressures: orm.List | None, _: Any = None) -> str | None:
@@ -197,8 +185,7 @@ class PressureChainWorkChain(WorkChain):
     def relax(self) -> ToContext:
         """Submit the relaxation at the next pressure."""
         index = self.ctx.order[self.ctx.position]
-        near = neighbour(self.ctx.position, self.ctx.order, [int(key) for key in self.ctx.structures])
-        start = self.ctx.next_start or (self.ctx.start if near is None else self.ctx.structures[str(near)])
+        start = self.ctx.next_start or self._start(index)
         pressure = self.inputs.pressures[index]
         relaxation = Relaxation(
             code=self.inputs.code,
@@ -215,6 +202,19 @@ class PressureChainWorkChain(WorkChain):
         builder = load_engine(self.inputs.engine.value).builder(relaxation)
         label = f"point_{index:02d}_{self.ctx.attempt}"
         return ToContext(last=submit_once(self, label, builder.process_class, **builder._inputs(prune=True)))
+
+    def _start(self, index: int) -> orm.StructureData:
+        """Return where the relaxation at a pressure starts: from its neighbour, squeezed on if two are known."""
+        known = sorted((int(key) for key in self.ctx.structures), key=lambda other: abs(other - index))
+        if not known:
+            return self.ctx.start
+        nearest = self.ctx.structures[str(known[0])]
+        if len(known) == 1:
+            return nearest
+        pressures = [float(self.inputs.pressures[each]) for each in (*known[:2], index)]
+        before = self.ctx.structures[str(known[1])]
+        inputs = {"nearest": nearest, "before": before, "pressures_gpa": orm.List(pressures)}
+        return run_once(self, f"squeeze_{index:02d}", squeeze_cell, **inputs)
 
     def inspect(self) -> None:
         """Keep what came back, or try again, or note why there is nothing."""
