@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
-from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile
+from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile, check_figure_file
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -45,20 +46,24 @@ EQUATIONS: list[Column] = [
 ]
 
 
+EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
 class Words(click.ParamType):
     """Words as `LDA,PBE,PBEsol`."""
 
     name = "words"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the words, each once."""
         if isinstance(value, tuple):
             return value
-        return tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
+        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
+        return words or self.fail(f"{value!r} names nothing", param, ctx)
 
 
 class Setting(click.ParamType):
-    """A setting and its value, `NAME=VALUE`, the value as YAML has it; dots lead into nested ones."""
+    """A setting and its value, `NAME=VALUE`, the value as YAML has it, or a number; dots lead into nested ones."""
 
     name = "name=value"
 
@@ -69,26 +74,32 @@ class Setting(click.ParamType):
         name, equals, text = str(value).partition("=")
         if not name or not equals:
             self.fail(f"{value!r} must be NAME=VALUE, e.g. cutoff_ry=100 or param.cut_off_energy=900", param, ctx)
-        return name, yaml.safe_load(text)
+        try:
+            entry = yaml.safe_load(text)
+        except yaml.YAMLError:
+            self.fail(f"{text!r} can't be read as YAML", param, ctx)
+        # In YAML 1e-8 is a word, since it lacks a point.
+        return name, float(text) if isinstance(entry, str) and EXPONENT.fullmatch(text) else entry
 
 
 @click.command("dft-scan")
-@click.argument("phases", nargs=-1, required=True, metavar="FILES|NODE...")
+@click.argument("phases", nargs=-1, required=True, metavar="FILES|NODE")
 @click.option(
     "--engine",
     "engines",
     type=Words(),
     required=True,
     metavar="NAMES",
-    help="castep, quantum-espresso, lammps; several with commas.",
+    help="castep, quantum-espresso, lammps, or several with commas.",
 )
-@click.option("--functional", "functionals", type=Words(), metavar="NAMES", help="LDA,PBE,PBEsol; of the DFT engines.")
+@click.option("--functional", "functionals", type=Words(), metavar="NAMES", help="Of the DFT engines: LDA,PBE,PBEsol.")
 @click.option(
-    "--pressure", "pressures_gpa", type=Numbers(), required=True, help="Two or more in GPa: 0,20,40 or 0:70:10."
+    "--pressure", "pressures_gpa", type=Numbers(), required=True, help="In GPa, two or more: 0,20,40 or 0:70:10."
 )
 @click.option(
-    "--potential", "potential_name", metavar="NAME|FILE", help="For lammps: one that ships (matsui-akaogi) or a file."
+    "--potential", "potential_name", metavar="NAME|FILE", help="Of lammps: one that ships (matsui-akaogi) or a file."
 )
+@click.option("--only", type=Words(), metavar="NAMES", help="Only these phases, e.g. rutile,20-a-Pbca; without it all.")
 @click.option("--protocol", metavar="NAME", help="fast, balanced (default) or paper: the settings of arXiv:1909.08934.")
 @click.option(
     "--set",
@@ -96,23 +107,29 @@ class Setting(click.ParamType):
     type=Setting(),
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting that differs from the protocol's, e.g. cutoff_ry=100; with several engines castep:pseudos=C9.",
+    help="A setting other than the protocol's, e.g. cutoff_ry=100 or param.cut_off_energy=800; of several engines "
+    "castep:pseudos=C9. May be given again.",
 )
 @click.option(
     "--code",
     "code_labels",
     multiple=True,
     metavar="LABEL",
-    help="Program of an engine as LABEL@COMPUTER; without it the only one that is set up for its plugin.",
+    help="Program of an engine as LABEL@COMPUTER; without it the only one that is set up for its plugin. May be given "
+    "again.",
 )
-@click.option("--symmetry/--no-symmetry", default=True, show_default=True, help="Keep the space groups.")
+@click.option(
+    "--symmetry/--no-symmetry", default=True, show_default=True, help="Keep the space groups, or let them break."
+)
 @click.option("--primitive/--as-is", default=True, show_default=True, help="Take primitive cells, or those given.")
 @click.option("--processes", type=click.IntRange(min=1), help="MPI processes of a DFT job.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Wall time of a DFT job.")
 @click.option("--queue", metavar="NAME", help="Queue of the DFT jobs.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Phases side by side; without it as many as there are cores.")
 @click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero; without it the first.")
-@click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the enthalpies: png, svg or pdf.")
+@click.option(
+    "--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the enthalpies into a .svg or .png file."
+)
 @click.option(
     "--no-wait", is_flag=True, help="Hand the work to the daemon and return; the same command shows it later."
 )
@@ -121,6 +138,7 @@ class Setting(click.ParamType):
 def dft_scan_command(
     phases: tuple[str, ...],
     engines: tuple[str, ...],
+    only: tuple[str, ...] | None,
     relative_to: str | None,
     figure: str | None,
     no_wait: bool,
@@ -128,31 +146,34 @@ def dft_scan_command(
     jobs: int | None,
     **chosen: Any,
 ) -> None:
-    """Enthalpy of the phases in FILES against pressure, by each engine and functional.
+    """Enthalpy of phases against pressure by DFT and by a potential.
 
-    Each phase is relaxed at pressure after pressure, from the structure at the pressure beside it. A phase has the
-    name of its file. Instead of files, NODE may be an analysis, whose phases are taken, or a
-    set of structures with names.
+    Each phase is relaxed at pressure after pressure, from the structure at the pressure beside it, by each engine and
+    functional. A phase has the name of its file. Instead of FILES, NODE may be an analysis, whose phases are taken, or
+    a set of structures with names. What the settings of an engine are called is in the documentation, under "Inputs
+    and outputs".
 
     \b
     Examples:
       aiida-polymorph dft-scan rutile.res pyrite.res --engine quantum-espresso --functional PBE --pressure 0,20,40
+      aiida-polymorph dft-scan 211 --only rutile,20-a-Pbca --engine lammps --potential my.yaml --pressure 0:60:10
       aiida-polymorph dft-scan *.res --engine castep,lammps --functional LDA,PBE,PBEsol --potential matsui-akaogi \\
-          --pressure 0:70:10 --protocol paper --code castep@archer --hours 12 --figure scan.png
+          --pressure 0:70:10 --protocol paper --code castep@cluster --hours 12 --figure scan.png
     """
     from aiida_polymorph.cli.machine import cores, runs_here
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.scan_inputs import read_phases, scan_builder
+    from aiida_polymorph.cli.scan_inputs import read_phases, scan_builders
     from aiida_polymorph.cli.watch import ScanWatch
 
-    starts = read_phases(phases, chosen["primitive"])
-    builders = [scan_builder(engine, starts, engines, chosen) for engine in engines]
-    for builder in builders:
-        if jobs or runs_here(builder.code):
-            builder.jobs = jobs or max(1, cores() // (chosen["processes"] or 1))
+    check_figure_file(figure)
+    starts = read_phases(phases, only, chosen["primitive"])
     names = [str(name) for name in starts.to_set().column("name", "")]
     if relative_to is not None and relative_to not in names:
         raise click.UsageError(f"--relative-to {relative_to} is none of the phases {', '.join(names)}")
+    builders = scan_builders(starts, engines, chosen)
+    for builder in builders:
+        if jobs or runs_here(builder.code):
+            builder.jobs = jobs or max(1, cores() // (chosen["processes"] or 1))
     nodes = carry_out(builders, ScanWatch(), wait=not no_wait, at_once=1 if all_here(builders) else None)
     if no_wait:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}; the same command without --no-wait shows them.")
@@ -177,14 +198,16 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
 
     from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
     from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.cli.watch import chains_of
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
     from aiida_polymorph.report.scans import scan_rows
     from aiida_polymorph.structures import StructureSet
 
     for node in nodes:
-        if not node.is_finished_ok:
-            say(f"Warning: scan {node.pk}: {why_not(node)}")
+        lost = [node for node in chains_of(node) if "points" not in node.outputs]
+        for process in [*lost, *([] if node.is_finished_ok else [node])]:
+            say(f"Warning: {process.label or 'scan'} ({process.pk}): {why_not(process)}.")
     scans = {f"scan_{i:02d}": node.outputs.points for i, node in enumerate(nodes) if "points" in node.outputs}
     if not scans:
         raise ValueError("no scan came to a result")
@@ -210,9 +233,7 @@ def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: s
     found = summary.value("transitions")
     parts += [table(found, TRANSITIONS)] if found else []
     for method, stable in summary.value("stable").items():
-        stretches = ", ".join(
-            f"{each['phase']} {each['low_gpa']:.1f} to {each['high_gpa']:.1f} GPa" for each in stable["phases"]
-        )
+        stretches = ", ".join(stretch_text(each) for each in stable["phases"]) or "not known"
         parts.append("\n".join([f"Lowest by {method}: {stretches}", *(f"  {remark}" for remark in stable["remarks"])]))
     agreement = [row for row in summary.value("agreement") if row["mean"] is not None]
     parts += [table(agreement, AGREEMENT)] if agreement else []
@@ -224,6 +245,12 @@ def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: s
     for title, texts in (("Points without a value:", failed), ("To be looked at:", findings)):
         parts += ["\n".join([title, *(f"  {text}" for text in texts)])] if texts else []
     return "\n\n".join(parts)
+
+
+def stretch_text(stretch: Mapping[str, Any]) -> str:
+    """Return e.g. `rutile 0.0 to 14.4 GPa`, or `rutile at 0 GPa` where it is known at one pressure only."""
+    low, high = stretch["low_gpa"], stretch["high_gpa"]
+    return f"{stretch['phase']} at {low:g} GPa" if low == high else f"{stretch['phase']} {low:.1f} to {high:.1f} GPa"
 
 
 def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:

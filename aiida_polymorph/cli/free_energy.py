@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, check_figure_file
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -157,13 +157,8 @@ def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
     Raises:
         ValueError: if its ending is another one, its folder is not there, or all methods are harmonic.
     """
-    if file is None:
-        return
-    if Path(file).suffix.lower() not in (".svg", ".png"):
-        raise ValueError(f"figure file {file} must end in .svg or .png")
-    if not Path(file).resolve().parent.is_dir():
-        raise ValueError(f"the folder of the figure file {file} is not there")
-    if set(methods) == {"harmonic"}:
+    check_figure_file(file)
+    if file is not None and set(methods) == {"harmonic"}:
         raise ValueError(
             "--figure draws what equilibrium and switching integrate; the harmonic method has nothing such"
         )

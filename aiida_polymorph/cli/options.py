@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -54,6 +55,20 @@ class Numbers(click.ParamType):
         if not abs(number) < float("inf"):
             raise ValueError(f"{text!r} is not finite")
         return number
+
+
+def check_figure_file(file: str | None) -> None:
+    """Refuse a figure file that could not be written in the end.
+
+    Raises:
+        ValueError: if its ending is another than .svg or .png, or its folder is not there.
+    """
+    if file is None:
+        return
+    if Path(file).suffix.lower() not in (".svg", ".png"):
+        raise ValueError(f"figure file {file} must end in .svg or .png")
+    if not Path(file).resolve().parent.is_dir():
+        raise ValueError(f"the folder of the figure file {file} is not there")
 
 
 def add_profile(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -63,7 +63,7 @@ class CommandGroup(click.Group):
 
 def message_of(error: Exception) -> str:
     """Return what to tell the user of an error."""
-    text = str(error).strip()
+    text = str(error).strip().removeprefix("invalid attribute value ")  # AiiDA's words for an input that is refused
     if text and (isinstance(error, ValueError | OSError) or type(error).__module__.startswith("aiida.")):
         return text
     return f"{type(error).__name__}: {text or 'no message'} (unforeseen; {DEBUG}=1 shows where it came from)"

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida import orm
+
+from aiida_polymorph.cli.nodes import load, structure_set
+from aiida_polymorph.cli.output import say
+from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.engines import load_engine
+from aiida_polymorph.formats import read_structures
+from aiida_polymorph.landscape.symmetry import primitive_cell
+from aiida_polymorph.protocol_files import merge_inputs
+from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.workflows.dft_scan import check_phases
+
 if TYPE_CHECKING:
-    from aiida import orm
     from aiida.engine import ProcessBuilder
 
-    from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.engines import Engine
-    from aiida_polymorph.structures import StructureSet
 
 
-def read_phases(arguments: Sequence[str], primitive: bool) -> StructureSetData:
+def read_phases(arguments: Sequence[str], only: Sequence[str] | None, primitive: bool) -> StructureSetData:
     """Return the phases of files, or of the one node that is given instead, each with a name of its own.
 
     Args:
         arguments: files that ASE reads, or the identifier of an analysis or of a set with names.
+        only: names of those that are wanted, None for all.
         primitive: whether primitive cells are taken, exactly symmetric: a code that finds half of the symmetries
             needs twice the k-points.
 
     Raises:
-        ValueError: if there are none, or two have the same name.
+        ValueError: if there are none, two have the same name, or one is no crystal.
     """
-    from pathlib import Path
-
-    from aiida_polymorph.data.structures import StructureSetData
-    from aiida_polymorph.formats import read_structures
-    from aiida_polymorph.landscape.symmetry import primitive_cell
-    from aiida_polymorph.structures import StructureSet
 
     if len(arguments) == 1 and not Path(arguments[0]).exists():
         given = phases_of_node(arguments[0])
     else:
         given = read_structures(list(arguments))
+    if only is not None:
+        given = select_named(given, only)
+    check_phases(given)
     kept = {name: given.columns[name] for name in ("name", "pressure_gpa") if name in given.columns}
     cells = [(primitive_cell(atoms) if primitive else None) or atoms for atoms in given]
     return StructureSetData.from_set(StructureSet.from_atoms(cells, kept))
@@ -47,81 +56,141 @@ def phases_of_node(identifier: str) -> StructureSet:
     Raises:
         ValueError: if the node is neither.
     """
-    import numpy as np
-    from aiida import orm
-
-    from aiida_polymorph.cli.nodes import load, structure_set
-
     try:
         node = load(identifier)
     except ValueError as error:
-        raise ValueError(f"{identifier} is neither a file nor a node: {error}") from error
+        raise ValueError(f"{identifier} is neither a file nor a node") from error
     is_analysis = isinstance(node, orm.WorkChainNode) and "phases" in node.outputs
     structures = (node.outputs.phases if is_analysis else structure_set(identifier)).to_set()
-    names = structures.column("name", "")
-    _, first = np.unique(names, return_index=True)
-    return structures.select(np.sort(first) if is_analysis else np.arange(len(structures)))
+    names = structures.column("name", "").tolist()
+    return structures.select(sorted({names.index(name) for name in names}) if is_analysis else range(len(names)))
 
 
-def scan_builder(
-    name: str, phases: StructureSetData, engines: Sequence[str], chosen: Mapping[str, Any]
-) -> ProcessBuilder:
-    """Return the builder of one engine's scan.
+def select_named(structures: StructureSet, names: Sequence[str]) -> StructureSet:
+    """Return the structures of these names, in this order.
+
+    Raises:
+        ValueError: if one is not there.
+    """
+    known = structures.column("name", "").tolist()
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(f"--only {', '.join(missing)}: there is no such phase; there are {', '.join(known)}")
+    return structures.select([known.index(name) for name in names])
+
+
+def scan_builders(phases: StructureSetData, names: Sequence[str], chosen: Mapping[str, Any]) -> list[ProcessBuilder]:
+    """Return the builder of each engine's scan.
 
     Args:
-        name: of the engine.
         phases: starts.
-        engines: all that are asked for.
+        names: of the engines.
         chosen: the command's options.
 
     Raises:
         ValueError: if something is missing or doesn't fit.
     """
-    from aiida import orm
+    with warnings.catch_warnings():
+        # What plugins import by names that AiiDA gave up is not for our users.
+        warnings.filterwarnings("ignore", message="The entry point .* is deprecated")
+        engines = [load_engine(name) for name in names]
+    for option in unused_options(engines, chosen):
+        say(f"Warning: {option} is not used: none of {', '.join(names)} takes it.")
+    settings = [settings_for(engine, names, chosen) for engine in engines]
+    for engine in engines:
+        check_model(engine, chosen)
+    codes = find_codes(engines, chosen["code_labels"])
+    return [
+        scan_builder(engine, code, phases, parameters, chosen)
+        for engine, code, parameters in zip(engines, codes, settings, strict=True)
+    ]
 
+
+def scan_builder(
+    engine: Engine,
+    code: orm.AbstractCode,
+    phases: StructureSetData,
+    parameters: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+) -> ProcessBuilder:
+    """Return the builder of one engine's scan; `parameters` are the settings that differ from the protocol's.
+
+    Raises:
+        ValueError: if something is missing or doesn't fit.
+    """
     from aiida_polymorph.cli.nodes import potential_node
-    from aiida_polymorph.engines import load_engine
     from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 
-    engine = load_engine(name)
-    if engine.uses_pseudos and not chosen["functionals"]:
-        raise ValueError(f"--functional is missing: {name} has {', '.join(engine.functionals)}")
-    if not engine.uses_pseudos and not chosen["potential_name"]:
-        raise ValueError(f"--potential is missing: {name} needs one, e.g. matsui-akaogi")
     builder = DftScanWorkChain.get_builder_from_protocol(
-        engine=name,
-        code=engine_code(engine, chosen["code_labels"]),
+        engine=engine.name,
+        code=code,
         phases=phases,
         pressures_gpa=chosen["pressures_gpa"],
-        functionals=chosen["functionals"] or (),
-        potential=None if engine.uses_pseudos else potential_node(chosen["potential_name"]),
+        functionals=chosen["functionals"] if engine.functionals else (),
+        potential=None if engine.functionals else potential_node(chosen["potential_name"]),
         protocol=chosen["protocol"],
-        overrides={
-            "parameters": settings_for(name, engines, chosen["settings"]),
-            "symmetry": chosen["symmetry"],
-        },
+        overrides={"parameters": parameters, "symmetry": chosen["symmetry"]},
     )
-    options = job_options(chosen) if engine.uses_pseudos else {}
+    options = job_options(chosen) if engine.functionals else {}
     if options:
         builder.options = orm.Dict(options)
     return builder
 
 
-def engine_code(engine: Engine, labels: Sequence[str]) -> orm.AbstractCode:
-    """Return the code of an engine: the one among the labels that is for its plugin, or the only one there is.
+def check_model(engine: Engine, chosen: Mapping[str, Any]) -> None:
+    """Refuse an engine without a functional that it knows, or without the potential that it needs.
+
+    Raises:
+        ValueError: saying what is missing.
+    """
+    if not engine.functionals and not chosen["potential_name"]:
+        raise ValueError(f"--potential is missing: {engine.name} needs one, e.g. matsui-akaogi")
+    if engine.functionals and not chosen["functionals"]:
+        raise ValueError(f"--functional is missing: {engine.name} has {', '.join(engine.functionals)}")
+    for name in chosen["functionals"] or () if engine.functionals else ():
+        engine.functional(name)
+
+
+def unused_options(engines: Sequence[Engine], chosen: Mapping[str, Any]) -> list[str]:
+    """Return the options that were given and mean nothing to any of the engines."""
+    by_potential = {not engine.functionals for engine in engines}
+    given = {"--functional": "functionals", "--processes": "processes", "--hours": "hours", "--queue": "queue"}
+    unused = [option for option, key in given.items() if chosen[key] and by_potential == {True}]
+    return unused + (["--potential"] if chosen["potential_name"] and by_potential == {False} else [])
+
+
+def find_codes(engines: Sequence[Engine], labels: Sequence[str]) -> list[orm.AbstractCode]:
+    """Return the code of each engine: the one among the labels that is for its plugin, or the only one there is.
+
+    Raises:
+        ValueError: if there is none, more than one to choose from, or a label is for none of the engines.
+    """
+    from aiida_polymorph.cli.nodes import load_named_code
+
+    plugins = [engine.code_plugin for engine in engines]
+    named: dict[str, list[orm.AbstractCode]] = {plugin: [] for plugin in plugins}
+    for code in map(load_named_code, labels):
+        plugin = code.default_calc_job_plugin or (plugins[0] if len(plugins) == 1 else None)
+        if plugin not in named:
+            needed = ", ".join(f"{engine.name} needs one for {engine.code_plugin}" for engine in engines)
+            raise ValueError(f"--code {code.full_label} is set up for {plugin or 'no plugin'}; {needed}")
+        named[plugin].append(code)
+    return [engine_code(engine, named[engine.code_plugin]) for engine in engines]
+
+
+def engine_code(engine: Engine, named: Sequence[orm.AbstractCode]) -> orm.AbstractCode:
+    """Return the code of an engine, of those named or, without any, of all that are for its plugin.
 
     Raises:
         ValueError: if there is none, or more than one to choose from.
     """
-    from aiida import orm
+    from aiida_polymorph.cli.nodes import find_code
+    from aiida_polymorph.cli.profiles import RELAX_PLUGIN
 
-    from aiida_polymorph.cli.nodes import find_code, load_named_code
-
-    named = [code for code in map(load_named_code, labels) if code.default_calc_job_plugin == engine.code_plugin]
-    if engine.name == "lammps" and not named:
+    if engine.code_plugin == RELAX_PLUGIN and not named:
         return find_code(None)
     query = orm.QueryBuilder().append(orm.AbstractCode, filters={"attributes.input_plugin": engine.code_plugin})
-    found = named or [code for code in query.all(flat=True) if not code.is_hidden]
+    found = list(named) or [code for code in query.all(flat=True) if not code.is_hidden]
     if len(found) == 1:
         return found[0]
     if found:
@@ -133,25 +202,61 @@ def engine_code(engine: Engine, labels: Sequence[str]) -> orm.AbstractCode:
     )
 
 
-def settings_for(name: str, engines: Sequence[str], settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def settings_for(engine: Engine, names: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings meant for an engine, nested: `castep:param.cut_off_energy` for CASTEP only.
 
     Raises:
-        ValueError: if a setting is for an engine that isn't asked for.
+        ValueError: if a setting is for an engine that isn't asked for, or the engine doesn't have it.
     """
-    chosen: dict[str, Any] = {}
-    for key, value in settings:
-        engine, colon, setting = key.rpartition(":")
-        if colon and engine not in engines:
-            raise ValueError(f"--set {key}: engine {engine} is none of {', '.join(engines)}")
-        if colon and engine != name:
+    defaults = engine.parameters(chosen["protocol"])
+    settings: dict[str, Any] = {}
+    for key, value in chosen["settings"]:
+        meant, colon, setting = key.rpartition(":")
+        if colon and meant not in names:
+            raise ValueError(f"--set {key}: engine {meant} is none of {', '.join(names)}")
+        if colon and meant != engine.name:
             continue
-        *path, last = setting.split(".")
-        place = chosen
-        for step in path:
-            place = place.setdefault(step, {})
-        place[last] = value
-    return chosen
+        if setting.partition(".")[0] not in defaults:
+            hint = f"; of several engines name the one that is meant, ENGINE:{setting}" if len(names) > 1 else ""
+            raise ValueError(f"--set {key}: {engine.name} has no such setting, it has {', '.join(defaults)}{hint}")
+        put_in(settings, setting.split("."), value)
+    for name, value in settings.items():
+        check_kind(engine, name, defaults[name], value)
+    problem = engine.problem(merge_inputs(defaults, settings))
+    if problem:
+        raise ValueError(problem)
+    return settings
+
+
+def put_in(settings: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a value at its place in nested settings.
+
+    Raises:
+        ValueError: if a value is already on the way.
+    """
+    *way, last = path
+    place = settings
+    for step in way:
+        place = place.setdefault(step, {})
+        if not isinstance(place, dict):
+            raise ValueError(f"--set {'.'.join(path)}: {step} was given a value of its own")
+    place[last] = value
+
+
+def check_kind(engine: Engine, name: str, default: Any, value: Any) -> None:
+    """Refuse what is of another kind than the setting of the protocol: a word for a number, a value for many.
+
+    Raises:
+        ValueError: saying what is wanted.
+    """
+    if isinstance(default, Mapping) and not isinstance(value, Mapping):
+        example = next(iter(default), "NAME")
+        raise ValueError(f"--set {name}: {engine.name} has several settings there, e.g. --set {name}.{example}=VALUE")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, int | float) and not is_number:
+        raise ValueError(f"--set {name}: {value!r} is not a number")
+    if value is None:
+        raise ValueError(f"--set {name}: {engine.name} can't do without")
 
 
 def job_options(chosen: Mapping[str, Any]) -> dict[str, Any]:

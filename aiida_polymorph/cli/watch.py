@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +28,7 @@ class Line:
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._began, self._last, self._text = time.monotonic(), -math.inf, ""
+        self._began, self._last, self._text, self._open = time.monotonic(), -math.inf, "", False
 
     def is_due(self) -> bool:
         """Return whether the last text is old enough for another: the longer it takes, the longer in a log."""
@@ -40,13 +41,13 @@ class Line:
         self._last = time.monotonic()
         if text != self._text:
             click.echo(f"\r\x1b[2K{text}" if self._live else text, err=True, nl=not self._live)
-            self._text = text
+            self._text, self._open = text, self._live
 
     def close(self) -> None:
-        """End the line."""
-        if self._live and self._text:
+        """End the line; the same text is not shown again."""
+        if self._open:
             click.echo(err=True)
-        self._text = ""
+        self._open = False
 
 
 class SearchWatch:
@@ -116,17 +117,36 @@ class ScanWatch:
             self._line.close()
 
 
+MOST_NAMED = 3
+"""Phases that are named as those under way."""
+
+
 def scan_progress(scan: orm.ProcessNode) -> str:
-    """Return e.g. `castep: 12 of 144 points, now rutile PBE, anatase PBE`."""
+    """Return e.g. `castep: 12 of 144 points, 1 failed, now rutile PBE, anatase PBE, about 3 h 20 min left`."""
+    asked = len(scan.inputs.phases) * len(scan.inputs.functionals.get_list()) * len(scan.inputs.pressures.get_list())
+    chains = chains_of(scan)
+    points = [point for chain in chains for point in last_attempts(chain).values()]
+    ended = [point for point in points if point.is_terminated]
+    failed = sum(not point.is_finished_ok for point in ended)
+    now = [chain.label for chain in chains if not chain.is_terminated]
+    parts = [f"{scan.inputs.engine.value}: {len(ended)} of {asked} points"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"now {', '.join(now[:MOST_NAMED])}"] if now else []
+    parts += [f"{len(now) - MOST_NAMED} more"] if len(now) > MOST_NAMED else []
+    if ended and not scan.is_terminated:
+        seconds = (datetime.now(UTC) - scan.ctime).total_seconds()
+        parts.append(f"about {duration(seconds / len(ended) * (asked - len(ended)))} left")
+    return ", ".join(parts)
+
+
+def chains_of(scan: orm.ProcessNode) -> list[orm.ProcessNode]:
+    """Return the processes of a scan, one for each phase and functional."""
+    return [child for child in scan.called if child.process_label == "PressureChainWorkChain"]
+
+
+def last_attempts(chain: orm.ProcessNode) -> dict[str, orm.ProcessNode]:
+    """Return the newest relaxation of each point of a chain over pressure, by the point's label."""
     from aiida.common.links import LinkType
 
-    asked = len(scan.inputs.phases) * len(scan.inputs.functionals.get_list()) * len(scan.inputs.pressures.get_list())
-    chains = [child for child in scan.called if child.process_label == "PressureChainWorkChain"]
-    ended = {
-        (chain.pk, link.link_label[: len("point_00")])
-        for chain in chains
-        for link in chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
-        if link.node.is_terminated
-    }
-    now = ", ".join(chain.label for chain in chains if not chain.is_terminated)
-    return f"{scan.inputs.engine.value}: {len(ended)} of {asked} points{f', now {now}' if now else ''}"
+    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    return {link.link_label[: len("point_00")]: link.node for link in sorted(links, key=lambda link: link.node.pk)}

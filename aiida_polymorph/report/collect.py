@@ -33,16 +33,16 @@ def report_data(
         relative_to: phase whose enthalpy is zero in these; None for the first.
 
     Raises:
-        ValueError: if a scan has no points, or none has that phase.
+        ValueError: if a scan has no points or another composition, or none has that phase.
     """
-    curves = curves_of_scans(points_of(scan).to_set() for scan in scans)
-    zero = relative_to or (curves[0].name if curves else "")
-    if curves:
-        check_reference(curves, zero)
     outputs = analysis.outputs
     landscapes = by_pressure(outputs.landscapes)
     first = next(iter(landscapes.values()))
     formula = first.value("composition")
+    curves = curves_of_scans(points_of(scan, formula).to_set() for scan in scans)
+    zero = relative_to or (curves[0].name if curves else "")
+    if curves:
+        check_reference(curves, zero)
     phases = outputs.phases.to_set()
     return ReportData(
         title=f"Polymorphs of {formula}",
@@ -61,15 +61,18 @@ def report_data(
     )
 
 
-def points_of(scan: orm.WorkChainNode) -> StructureSetData:
-    """Return the points of a scan.
+def points_of(scan: orm.WorkChainNode, formula: str) -> StructureSetData:
+    """Return the points of a scan of a composition.
 
     Raises:
-        ValueError: if the node has none.
+        ValueError: if the node has none, or they are of another composition.
     """
     if not isinstance(scan, orm.WorkChainNode) or "points" not in scan.outputs:
         raise ValueError(f"node {scan.pk} is no scan with results; `aiida-polymorph dft-scan` makes one")
-    return scan.outputs.points
+    points = scan.outputs.points
+    if points.value("composition") != formula:
+        raise ValueError(f"scan {scan.pk} is of {points.value('composition')}, the analysis of {formula}")
+    return points
 
 
 def _settings(landscape: LandscapeData) -> dict[str, Any]:

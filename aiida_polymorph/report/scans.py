@@ -33,7 +33,7 @@ def scan_rows(points: StructureSet, curves: Sequence[EnthalpyCurve], relative_to
                 "pressure_gpa": pressure,
                 "enthalpy_ev_per_formula_unit": float(points.enthalpy_per_formula_unit[i]),
                 "volume_a3_per_formula_unit": None if reason else float(points.volume_per_formula_unit[i]),
-                "max_stress_error_gpa": float(points.columns["max_stress_error"][i]),
+                "max_stress_error_gpa": None if reason else float(points.columns["max_stress_error"][i]),
                 "relative_enthalpy_ev_per_formula_unit": float(relative[label][place]),
                 "reason": reason or None,
             }
