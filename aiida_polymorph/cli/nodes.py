@@ -46,12 +46,12 @@ def structure_set(identifier: str) -> StructureSetData:
 
 
 def result_of(process: orm.ProcessNode) -> StructureSetData:
-    """Return the structure set that a search or a relaxation has made.
+    """Return the structure set that a search, a relaxation or a scan has made.
 
     Raises:
         ValueError: if there is none (yet).
     """
-    for name in ("structures", "relaxed"):
+    for name in ("structures", "relaxed", "points"):
         if name in process.outputs:
             return process.outputs[name]
     if not process.is_terminated:

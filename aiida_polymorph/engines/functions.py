@@ -56,7 +56,7 @@ def collect_points(
         failures: index of a pressure, as text -> reason.
         outputs: outputs of the engine, as `point_00_output_parameters`.
 
-    The columns are those of a relaxed set, and `name`, `engine` and `functional`; the enthalpy of a point that failed
+    The columns are those of a relaxed set, and `name` (also as `phase`, which files keep), `engine` and `functional`; the enthalpy of a point that failed
     is nan, and its structure the start.
     """
     engine = load_engine(scan["engine"])
@@ -96,6 +96,7 @@ def _failed(start: orm.StructureData, reason: str) -> dict[str, Any]:
 
 def _as_set(rows: list[dict[str, Any]], scan: Mapping[str, Any]) -> StructureSet:
     same = {name: [scan[name]] * len(rows) for name in ("name", "engine", "functional")}
+    same["phase"] = same["name"]
     told = {name: [row[name] for row in rows] for name in ("enthalpy", "max_stress_error", "converged", "reason")}
     columns = {**same, "pressure_gpa": [float(each) for each in scan["pressures_gpa"]], **told}
     return StructureSet.from_atoms([row["atoms"] for row in rows], columns)

