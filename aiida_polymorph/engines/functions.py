@@ -56,8 +56,8 @@ def collect_points(
         failures: index of a pressure, as text -> reason.
         outputs: outputs of the engine, as `point_00_output_parameters`.
 
-    The columns are those of a relaxed set, and `name` (also as `phase`, which files keep), `engine` and `functional`; the enthalpy of a point that failed
-    is nan, and its structure the start.
+    The columns are those of a relaxed set, and `name` (also as `phase`, which exported files keep), `engine` and
+    `functional`; the enthalpy of a point that failed is nan, and its structure the start.
     """
     engine = load_engine(scan["engine"])
     rows = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.validation import problem_of
@@ -26,6 +26,7 @@ from aiida_polymorph.workflows.pressure_chain import (
 )
 from aiida_polymorph.workflows.protocols.utils import fill_builder
 from aiida_polymorph.workflows.search import default_jobs, validate_count
+from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
 SHARED = ("attempts", "code", "engine", "options", "parameters", "potential", "pressures", "symmetry")
 """Inputs that go to each chain as they are."""
@@ -71,7 +72,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     return problem or validate_options(inputs.get("options"), inputs.get("code"))
 
 
-class DftScanWorkChain(WorkChain):
+class DftScanWorkChain(SideBySideMixin):
     """Relax phases over a range of pressures with several functionals; a point that fails loses only itself."""
 
     @classmethod
@@ -126,23 +127,13 @@ class DftScanWorkChain(WorkChain):
     def plan_chains(self) -> None:
         """List what is to be done: each phase with each functional."""
         jobs = self.inputs.get("jobs")
-        self.ctx.jobs = jobs.value if jobs else default_jobs(self.inputs.code.computer)
         functionals, phases = self.inputs.functionals.get_list(), len(self.inputs.phases)
-        self.ctx.plan = [(functional, phase) for functional in functionals for phase in range(phases)]
-        self.ctx.started, self.ctx.running, self.ctx.chains = 0, [], []
+        plan = [(functional, phase) for functional in functionals for phase in range(phases)]
+        self._plan(plan, jobs.value if jobs else default_jobs(self.inputs.code.computer))
         self.report(
             f"{phases} phases, {len(functionals)} functionals, {len(self.inputs.pressures.get_list())} pressures "
             f"with {self.inputs.engine.value}, {self.ctx.jobs} phases side by side"
         )
-
-    def is_unfinished(self) -> bool:
-        """Return whether a chain is still to be started or awaited."""
-        return self.ctx.started < len(self.ctx.plan) or bool(self.ctx.running)
-
-    def a_job_is_free(self) -> bool:
-        """Return whether another chain can be started beside those that run."""
-        busy = sum(not child.is_terminated for child in self.ctx.running)
-        return self.ctx.started < len(self.ctx.plan) and busy < self.ctx.jobs
 
     def start_chain(self) -> None:
         """Submit the next chain; one in a step, so that a crash can't submit several again."""
@@ -167,25 +158,20 @@ class DftScanWorkChain(WorkChain):
             metadata={"label": f"{name} {functional}"},
             **inputs,
         )
-        self.ctx.running.append(child)
-        self.ctx.started += 1
-
-    def await_oldest(self) -> None:
-        """Wait for the chain that was started first; those that ended meanwhile make room as well."""
-        self.to_context(chains=append_(self.ctx.running.pop(0)))
+        self._count(child)
 
     def collect(self) -> ExitCode | None:
         """Put the points of all chains together."""
         found = {
             f"chain_{i:03d}": chain.outputs.points
-            for i, chain in enumerate(self.ctx.chains)
+            for i, chain in enumerate(self.ctx.ended)
             if "points" in chain.outputs
         }
-        for chain in self.ctx.chains:
+        for chain in self.ctx.ended:
             if not chain.is_finished_ok:
                 self.report(f"{chain.label}: {chain.process_label}<{chain.pk}> failed: {reason_of(chain)}")
         if not found:
-            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=reason_of(self.ctx.chains[-1]))
+            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=reason_of(self.ctx.ended[-1]))
         points = run_once(self, "join", join_points, **found)
         self.out("points", points)
         computed = points.value("converged")

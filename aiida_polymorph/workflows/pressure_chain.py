@@ -169,6 +169,7 @@ class PressureChainWorkChain(WorkChain):
         start = self.inputs.get("start_pressure_gpa")
         self.ctx.order = outwards(self.inputs.pressures.get_list(), None if start is None else start.value)
         self.ctx.position, self.ctx.attempt = 0, 1
+        # By pk: AiiDA would look anew at each node that is held here, at every change of any process of the worker.
         self.ctx.processes, self.ctx.structures, self.ctx.reasons = {}, {}, {}
         self.ctx.start = self.inputs.structure
         if not self.inputs.symmetry.value:
@@ -208,11 +209,11 @@ class PressureChainWorkChain(WorkChain):
         known = sorted((int(key) for key in self.ctx.structures), key=lambda other: abs(other - index))
         if not known:
             return self.ctx.start
-        nearest = self.ctx.structures[str(known[0])]
+        nearest = orm.load_node(self.ctx.structures[str(known[0])])
         if len(known) == 1:
             return nearest
         pressures = [float(self.inputs.pressures[each]) for each in (*known[:2], index)]
-        before = self.ctx.structures[str(known[1])]
+        before = orm.load_node(self.ctx.structures[str(known[1])])
         inputs = {"nearest": nearest, "before": before, "pressures_gpa": orm.List(pressures)}
         return run_once(self, f"squeeze_{index:02d}", squeeze_cell, **inputs)
 
@@ -225,7 +226,7 @@ class PressureChainWorkChain(WorkChain):
         reason = unusable(engine, process, pressure) if process.is_finished_ok else reason_of(process)
         self.ctx.next_start = None
         if reason is None:
-            self.ctx.processes[index], self.ctx.structures[index] = process, structure
+            self.ctx.processes[index], self.ctx.structures[index] = process.pk, structure.pk
         elif self.ctx.attempt < self.inputs.attempts.value:
             self.report(f"{process.process_label}<{process.pk}> failed, trying again: {reason}")
             self.ctx.attempt += 1
@@ -242,8 +243,8 @@ class PressureChainWorkChain(WorkChain):
         engine = load_engine(self.inputs.engine.value)
         outputs = {
             f"point_{int(index):02d}_{name}": node
-            for index, process in self.ctx.processes.items()
-            for name, node in results_of(engine, process).items()
+            for index, pk in self.ctx.processes.items()
+            for name, node in results_of(engine, orm.load_node(pk)).items()
         }
         scan = {
             "engine": engine.name,

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import timezone
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_polymorph.calculations.functions.structures import (
     generate_structures,
@@ -27,6 +27,7 @@ from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require
+from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
 JOBS_IN_A_QUEUE = 20
 """Jobs side by side where a queue shares out the machine."""
@@ -69,7 +70,7 @@ def default_jobs(computer: orm.Computer) -> int:
     return max(stated, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-class SearchWorkChain(ProtocolMixin, WorkChain):
+class SearchWorkChain(ProtocolMixin, SideBySideMixin):
     """Make random structures after a recipe and relax them all at one pressure, in batches side by side.
 
     Structure i depends on the recipe and on i only, so that the batches may be cut anyhow. A batch that fails loses
@@ -144,11 +145,10 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
 
     def plan_batches(self) -> None:
         """Cut the search into batches of consecutive indices."""
-        self.ctx.jobs = self._number_of("jobs") or default_jobs(self.inputs.code.computer)
+        jobs = self._number_of("jobs") or default_jobs(self.inputs.code.computer)
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         processes = count_processes(self.inputs.code.computer, options.get("resources", ONE_PROCESS))
-        self.ctx.plan = plan(self.inputs.number.value, self.ctx.jobs, self._number_of("batch_size"), processes)
-        self.ctx.started, self.ctx.running, self.ctx.batches = 0, [], []
+        self._plan(plan(self.inputs.number.value, jobs, self._number_of("batch_size"), processes), jobs)
         self.report(
             f"{self.inputs.number.value} structures of {self.inputs.recipe['composition']} at "
             f"{self.inputs.pressure_gpa.value:g} GPa in {len(self.ctx.plan)} batches, {self.ctx.jobs} side by side"
@@ -157,17 +157,6 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
     def _number_of(self, name: str) -> int | None:
         node = self.inputs.get(name)
         return None if node is None else node.value
-
-    def is_unfinished(self) -> bool:
-        """Return whether a batch is still to be started or awaited."""
-        return self._batches_are_left() or bool(self.ctx.running)
-
-    def _batches_are_left(self) -> bool:
-        return self.ctx.started < len(self.ctx.plan)
-
-    def a_job_is_free(self) -> bool:
-        """Return whether another batch can be started beside those that run."""
-        return self._batches_are_left() and sum(not child.is_terminated for child in self.ctx.running) < self.ctx.jobs
 
     def generate_batch(self) -> None:
         """Make the random structures of the next batch, unless that was done before a crash of the daemon."""
@@ -187,25 +176,20 @@ class SearchWorkChain(ProtocolMixin, WorkChain):
         inputs = {name: self.inputs[name] for name in names if self.inputs.get(name) is not None}
         label = f"batch_{self.ctx.started:04d}"
         child = submit_once(self, label, RelaxSetWorkChain, structures=self.ctx.start, **inputs)
-        self.ctx.running.append(child)
-        self.ctx.started += 1
-
-    def await_oldest(self) -> None:
-        """Wait for the batch that was started first; those that ended meanwhile make room as well."""
-        self.to_context(batches=append_(self.ctx.running.pop(0)))
+        self._count(child)
 
     def inspect_batches(self) -> ExitCode | None:
         """Report the batches that failed; go on with the others."""
-        for child in self.ctx.batches:
+        for child in self.ctx.ended:
             if not child.is_finished_ok:
                 self.report(f"batch {child.process_label}<{child.pk}> failed: {child.exit_message or 'see its report'}")
         self.ctx.found = {
             f"batch_{i:04d}": child.outputs.relaxed
-            for i, child in enumerate(self.ctx.batches)
+            for i, child in enumerate(self.ctx.ended)
             if "relaxed" in child.outputs
         }
         if not self.ctx.found:
-            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=self.ctx.batches[-1].exit_message)
+            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=self.ctx.ended[-1].exit_message)
         return None
 
     def merge_batches(self) -> ExitCode | None:

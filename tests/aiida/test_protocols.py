@@ -8,8 +8,8 @@ import pytest
 from aiida import orm
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.protocol_files import merge_inputs
+from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
 

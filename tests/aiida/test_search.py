@@ -156,7 +156,7 @@ def batch_of(process, indices, minimiser="a"):
 
 
 def test_batch_that_ran_twice_counts_once(process):
-    process.ctx.batches = [batch_of(process, each) for each in ([0, 1, 2], [0, 1, 2], [2, 3])]
+    process.ctx.ended = [batch_of(process, each) for each in ([0, 1, 2], [0, 1, 2], [2, 3])]
     assert process.inspect_batches() is None
     assert process.merge_batches() is None
     process.summarise()
@@ -165,7 +165,7 @@ def test_batch_that_ran_twice_counts_once(process):
 
 
 def test_batches_of_different_minimisers_are_not_merged(process):
-    process.ctx.batches = [batch_of(process, [0, 1]), batch_of(process, [2], minimiser="b")]
+    process.ctx.ended = [batch_of(process, [0, 1]), batch_of(process, [2], minimiser="b")]
     process.inspect_batches()
     result = process.merge_batches()
     assert result.status == SearchWorkChain.exit_codes.ERROR_CANNOT_MERGE.status
@@ -176,7 +176,7 @@ def test_batches_of_different_minimisers_are_merged_when_told(builder, make_proc
     builder.mix_minimisers = orm.Bool(True)
     work = make_process(SearchWorkChain, builder._inputs(prune=True))
     work.plan_batches()
-    work.ctx.batches = [batch_of(work, [0, 1]), batch_of(work, [2], minimiser="b")]
+    work.ctx.ended = [batch_of(work, [0, 1]), batch_of(work, [2], minimiser="b")]
     work.inspect_batches()
     assert work.merge_batches() is None
     assert work.ctx.structures.value("metadata")["minimiser"] == "several"

@@ -42,7 +42,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def family(aiida_profile, tmp_path_factory):  # noqa: ARG001
+def family(aiida_profile, tmp_path_factory):
     """The two pseudopotentials as a family of aiida-pseudo."""
     from aiida_pseudo.data.pseudo.upf import UpfData
     from aiida_pseudo.groups.family import PseudoPotentialFamily
@@ -55,7 +55,7 @@ def family(aiida_profile, tmp_path_factory):  # noqa: ARG001
 
 
 @pytest.fixture(scope="module")
-def builder(family, aiida_profile, tmp_path_factory):  # noqa: ARG001
+def builder(family, aiida_profile, tmp_path_factory):
     """A scan of fluorite in its primitive cell."""
     computer = orm.Computer(
         "pw", "localhost", transport_type="core.local", scheduler_type="core.direct",
