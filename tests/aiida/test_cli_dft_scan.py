@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +26,7 @@ from aiida_polymorph.cli.dft_scan import Setting, show_scans
 from aiida_polymorph.cli.scan_inputs import check_kind, put_in, read_phases
 from aiida_polymorph.cli.watch import scan_progress
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
 from aiida_polymorph.engines.quantum_espresso import QuantumEspressoEngine
 from aiida_polymorph.structures import StructureSet
@@ -84,13 +87,18 @@ def argon(tmp_path_factory, session_code) -> Argon:
 
 
 @pytest.fixture(scope="module")
-def printed(argon: Argon) -> Result:
-    """The first run: text, and a figure."""
+def fast_runner():
+    """A test profile's runners look for ended children without pause, and so slow them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aiida_polymorph.cli.processes.SECONDS_BETWEEN_LOOKS", 0.05)
-        # A test profile's runners look for ended children without pause, and so slow them.
         patch.setattr(Manager, "create_runner", partialmethod(Manager.create_runner, poll_interval=0.05))
-        return invoke(*argon.scan, "--figure", argon.folder / "scan.svg")
+        yield
+
+
+@pytest.fixture(scope="module")
+def printed(argon: Argon, fast_runner) -> Result:
+    """The first run: text, and a figure."""
+    return invoke(*argon.scan, "--figure", argon.folder / "scan.svg")
 
 
 @pytest.fixture(scope="module")
@@ -439,3 +447,36 @@ def test_phases_are_taken_as_they_are_or_as_primitive_cells(argon: Argon) -> Non
     assert [len(atoms) for atoms in primitive] == [1, 2, 1]
     few = read_phases(argon.files, ["bcc", "fcc"], primitive=True).to_set()
     assert few.columns["name"].tolist() == ["bcc", "fcc"]
+
+
+@pytest.fixture
+def documented_engine(tmp_path, monkeypatch) -> None:
+    """The engine of the page on development, installed as its text says."""
+    page = (Path(__file__).parents[2] / "docs" / "development.md").read_text()
+    text = page.split("## How to add an engine")[1].split("\n## ")[0]
+    blocks = dict(re.findall(r"^```(python|yaml|toml)\n(.*?)^```$", text, re.M | re.S))
+    (group, points) = next(iter(tomllib.loads(blocks["toml"])["project"]["entry-points"].items()))
+    entries = "".join(f"{name} = {place}\n" for name, place in points.items())
+    files = {
+        "emt_scan/__init__.py": "",
+        "emt_scan/engine.py": blocks["python"],
+        "emt_scan/protocols/emt.yaml": blocks["yaml"],
+        "emt_scan-0.1.dist-info/METADATA": "Metadata-Version: 2.1\nName: emt-scan\nVersion: 0.1\n",
+        "emt_scan-0.1.dist-info/entry_points.txt": f"[{group}]\n{entries}",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_the_engine_of_the_documentation_works(documented_engine, fast_runner, session_code, tmp_path) -> None:
+    """As the page shows it: of EMT's copper, in eV per atom."""
+    assert engine_names() == ["castep", "emt", "lammps", "quantum-espresso"]
+    files = [str(tmp_path / f"{name}.extxyz") for name in ("fcc", "bcc")]
+    bulk("Cu", "fcc", a=3.6).write(files[0])
+    bulk("Cu", "bcc", a=2.87).write(files[1])
+    args = ["--engine", "emt", "--functional", "emt", "--pressure", "0,10", "--code", session_code.full_label, "--json"]
+    rows = json.loads(invoke("dft-scan", *files, *args).stdout)
+    assert [row["functional"] for row in rows] == ["EMT"] * 4
+    assert values(rows, "bcc", "relative_enthalpy_ev_per_formula_unit") == pytest.approx([0.0327, 0.0367], abs=2e-4)

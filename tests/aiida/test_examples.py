@@ -23,12 +23,15 @@ from ase.spacegroup import crystal
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
 from aiida_polymorph.cli import main
 from aiida_polymorph.driver.parameters import RelaxParameters
+from aiida_polymorph.engines import load_engine
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.relaxation import relax
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+from aiida_polymorph.workflows.pressure_chain import PressureChainWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
 
@@ -162,7 +165,8 @@ def test_python_blocks_run(profile):
     script = profile.folder / "blocks.py"
     script.write_text("\n".join(["from aiida import load_profile", "load_profile()", *lines]))
     printed = profile.run(sys.executable, str(script))
-    assert {page.name for page in pages} == {"README.md", "inputs.md", "own_material.md", "python.md", "tutorial.md"}
+    shown = {"README.md", "development.md", "inputs.md", "own_material.md", "python.md", "tutorial.md"}
+    assert {page.name for page in pages} == shown
     for expected in ("eV per TiO2", "rutile       P4_2/mnm", "minima missing", "kB per formula unit"):
         assert expected in printed
 
@@ -230,9 +234,35 @@ def test_all_inputs_are_documented():
     assert {key for key in keys if f"| `{key}` |" not in text} == set()
 
 
+def test_all_inputs_of_scans_are_documented():
+    text = (ROOT / "docs" / "inputs.md").read_text().split("## Enthalpy scans")[1].split("\n**castep**")[0]
+    for process in (DftScanWorkChain, PressureChainWorkChain):
+        ports = {*process.spec().inputs, *process.spec().outputs} - {"metadata"}
+        assert {name for name in ports if f"`{name}`" not in text} == set(), process
+
+
+@pytest.mark.parametrize("name", ["castep", "lammps", "quantum-espresso"])
+def test_settings_of_engines_are_documented(name):
+    """Each setting has a row, and numbers in it are those of the protocols."""
+    engine = load_engine(name)
+    (text,) = re.findall(rf"^\*\*{name}\*\*.*?(?=^\*\*|^## )", (ROOT / "docs" / "inputs.md").read_text(), re.M | re.S)
+    columns, _, *rows = [
+        [cell.strip("` ") for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*\|$", text, re.M)
+    ]
+    assert columns[1:4] == list(engine.content()["protocols"]) == ["fast", "balanced", "paper"]
+    assert set(engine.content()["default_inputs"]) <= {row[0] for row in rows}
+    for protocol, cells in zip(columns[1:4], list(zip(*rows, strict=True))[1:4], strict=True):
+        for row, cell in zip(rows, cells, strict=True):
+            value = engine.parameters(protocol)
+            for step in row[0].split("."):
+                value = value[step]
+            assert not isinstance(value, int | float) or float(cell) == value, (protocol, row[0])
+
+
 def test_all_exit_codes_are_documented():
     text = (ROOT / "docs" / "inputs.md").read_text().split("## Exit codes")[1]
-    for process in (RelaxSetCalculation, RelaxSetWorkChain, SearchWorkChain, LandscapeWorkChain):
+    scans = (DftScanWorkChain, PressureChainWorkChain)
+    for process in (RelaxSetCalculation, RelaxSetWorkChain, SearchWorkChain, LandscapeWorkChain, *scans):
         own = {code.status for code in process.exit_codes.values() if code.status >= 300}
         assert {status for status in own if str(status) not in text} == set(), process
 
