@@ -23,6 +23,10 @@ for functional in $(tr , " " <<< "${FUNCTIONALS:-PBE,LDA}"); do
 done
 python "$here/phases.py" "$folder/structures"
 cd "$folder/structures"
-aiida-polymorph dft-scan rutile.cif columbite.cif pyrite.cif cotunnite.cif fluorite.cif anatase.cif \
-    --engine quantum-espresso,lammps --functional "${FUNCTIONALS:-PBE,LDA}" --potential matsui-akaogi \
-    --protocol fast --pressure 0,20,40,60 --figure "$folder/scan.png" | tee "$folder/scan.txt"
+scan() {
+    aiida-polymorph dft-scan rutile.cif columbite.cif pyrite.cif cotunnite.cif fluorite.cif anatase.cif \
+        --engine quantum-espresso,lammps --functional "${FUNCTIONALS:-PBE,LDA}" --potential matsui-akaogi \
+        --protocol fast --pressure 0,20,40,60 "$@"
+}
+scan --figure "$folder/scan.png" | tee "$folder/scan.txt"
+scan --json > "$folder/points.json"
