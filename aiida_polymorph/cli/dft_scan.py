@@ -143,7 +143,6 @@ def dft_scan_command(
     figure: str | None,
     no_wait: bool,
     as_json: bool,
-    jobs: int | None,
     **chosen: Any,
 ) -> None:
     """Enthalpy of phases against pressure by DFT and by a potential.
@@ -160,7 +159,6 @@ def dft_scan_command(
       aiida-polymorph dft-scan *.res --engine castep,lammps --functional LDA,PBE,PBEsol --potential matsui-akaogi \\
           --pressure 0:70:10 --protocol paper --code castep@cluster --hours 12 --figure scan.png
     """
-    from aiida_polymorph.cli.machine import cores, runs_here
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.scan_inputs import read_phases, scan_builders
     from aiida_polymorph.cli.watch import ScanWatch
@@ -171,9 +169,6 @@ def dft_scan_command(
     if relative_to is not None and relative_to not in names:
         raise click.UsageError(f"--relative-to {relative_to} is none of the phases {', '.join(names)}")
     builders = scan_builders(starts, engines, chosen)
-    for builder in builders:
-        if jobs or runs_here(builder.code):
-            builder.jobs = jobs or max(1, cores() // (chosen["processes"] or 1))
     nodes = carry_out(builders, ScanWatch(), wait=not no_wait, at_once=1 if all_here(builders) else None)
     if no_wait:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}; the same command without --no-wait shows them.")

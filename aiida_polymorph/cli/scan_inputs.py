@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida import orm
 
+from aiida_polymorph.cli.machine import cores, runs_here
 from aiida_polymorph.cli.nodes import load, structure_set
 from aiida_polymorph.cli.output import say
 from aiida_polymorph.data.structures import StructureSetData
@@ -134,6 +135,9 @@ def scan_builder(
     options = job_options(chosen) if engine.functionals else {}
     if options:
         builder.options = orm.Dict(options)
+    if chosen["jobs"] or runs_here(code):
+        processes = chosen["processes"] if engine.functionals else 1
+        builder.jobs = orm.Int(chosen["jobs"] or max(1, cores() // (processes or 1)))
     return builder
 
 
