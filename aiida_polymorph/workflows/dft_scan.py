@@ -12,9 +12,9 @@ from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.plausibility import implausible, shortest_distance
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.engines.functions import join_points
+from aiida_polymorph.search.overlap import structure_problem
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
@@ -47,10 +47,9 @@ def check_phases(phases: StructureSet) -> None:
     if not names or "" in names or len(set(names)) < len(names):
         raise ValueError(f"phases: {names} are their names; a scan needs one or more, each with a name of its own")
     for name, atoms in zip(names, phases, strict=True):
-        problem = implausible(atoms.positions, atoms.cell.array)
+        problem = structure_problem(atoms)
         if problem:
-            nearest = shortest_distance(atoms.positions, atoms.cell.array)
-            raise ValueError(f"phase {name}: {problem} (shortest distance {nearest:.2f} angstrom)")
+            raise ValueError(f"phase {name}: {problem}")
     _ = phases.composition
 
 

@@ -11,9 +11,9 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.plausibility import implausible
 from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
+from aiida_polymorph.search.overlap import structure_problem
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 
@@ -53,8 +53,7 @@ def validate_structure(structure: orm.StructureData | None, _: Any = None) -> st
     """Return what is wrong with a phase, None if nothing."""
     if structure is None:
         return None
-    atoms = structure.get_ase()
-    problem = implausible(atoms.positions, atoms.cell.array)
+    problem = structure_problem(structure.get_ase())
     return f"structure {structure.get_formula()}: {problem}" if problem else None
 
 
