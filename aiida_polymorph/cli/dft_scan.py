@@ -27,7 +27,7 @@ TRANSITIONS: list[Column] = [
     ("error", "error_gpa", ".2f"),
     ("dV (A^3/f.u.)", "volume_change", ".3f"),
     ("interpolation", "interpolation", ""),
-    ("between (GPa)", lambda row: " and ".join(f"{each:g}" for each in row["between"]), ""),
+    ("between (GPa)", lambda row: _between(row), ""),
 ]
 AGREEMENT: list[Column] = [
     ("Kendall's tau", lambda row: " - ".join(row["methods"]), ""),
@@ -261,6 +261,10 @@ def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _method(row: Mapping[str, Any]) -> str:
     return f"{row['engine']} {row['functional']}"
+
+
+def _between(row: Mapping[str, Any]) -> str:
+    return " and ".join(f"{each:g}" for each in row["between"]) + (", a point missing" if row["across_missing"] else "")
 
 
 def _tau_text(row: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
+from aiida.common.warnings import AiidaDeprecationWarning
 
 from aiida_polymorph.cli.machine import cores, runs_here
 from aiida_polymorph.cli.nodes import load, structure_set
@@ -91,10 +92,9 @@ def scan_builders(phases: StructureSetData, names: Sequence[str], chosen: Mappin
     Raises:
         ValueError: if something is missing or doesn't fit.
     """
-    with warnings.catch_warnings():
-        # What plugins import by names that AiiDA gave up is not for our users.
-        warnings.filterwarnings("ignore", message="The entry point .* is deprecated")
-        engines = [load_engine(name) for name in names]
+    # That a plugin calls what AiiDA gave up, a dozen times for each job, is nothing for those who run it.
+    warnings.filterwarnings("ignore", category=AiidaDeprecationWarning)
+    engines = [load_engine(name) for name in names]
     for option in unused_options(engines, chosen):
         say(f"Warning: {option} is not used: none of {', '.join(names)} takes it.")
     settings = [settings_for(engine, names, chosen) for engine in engines]

@@ -133,7 +133,7 @@ def scan_progress(scan: orm.ProcessNode) -> str:
     parts += [f"{failed} failed"] if failed else []
     parts += [f"now {', '.join(now[:MOST_NAMED])}"] if now else []
     parts += [f"{len(now) - MOST_NAMED} more"] if len(now) > MOST_NAMED else []
-    if ended and not scan.is_terminated:
+    if 0 < len(ended) < asked:
         seconds = (datetime.now(UTC) - scan.ctime).total_seconds()
         parts.append(f"about {duration(seconds / len(ended) * (asked - len(ended)))} left")
     return ", ".join(parts)
