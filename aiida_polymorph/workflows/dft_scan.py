@@ -13,7 +13,7 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
-from aiida_polymorph.engines.functions import join_points
+from aiida_polymorph.engines.functions import collect_points, join_points
 from aiida_polymorph.search.overlap import structure_problem
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.children import run_once, submit_once
@@ -21,6 +21,7 @@ from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.pressure_chain import (
     PressureChainWorkChain,
     check_code,
+    parts_of_broken,
     reason_of,
     validate_model,
 )
@@ -120,7 +121,6 @@ class DftScanWorkChain(SideBySideMixin):
             valid_type=StructureSetData,
             help="One structure for each phase, functional and pressure, failed ones with a reason.",
         )
-        spec.exit_code(400, "ERROR_NOTHING_CAME_BACK", message="no phase came back; the last: {message}")
         spec.exit_code(420, "ERROR_ALL_FAILED", message="no point was computed; the points say why")
 
     def plan_chains(self) -> None:
@@ -161,16 +161,14 @@ class DftScanWorkChain(SideBySideMixin):
 
     def collect(self) -> ExitCode | None:
         """Put the points of all chains together."""
-        found = {
-            f"chain_{i:03d}": chain.outputs.points
-            for i, chain in enumerate(self.ctx.ended)
-            if "points" in chain.outputs
-        }
-        for chain in self.ctx.ended:
+        found = {}
+        for i, chain in enumerate(self.ctx.ended):
             if not chain.is_finished_ok:
                 self.report(f"{chain.label}: {chain.process_label}<{chain.pk}> failed: {reason_of(chain)}")
-        if not found:
-            return self.exit_codes.ERROR_NOTHING_CAME_BACK.format(message=reason_of(self.ctx.ended[-1]))
+            whole = "points" in chain.outputs
+            broken = {} if whole else parts_of_broken(chain)
+            points = chain.outputs.points if whole else run_once(self, f"broken_{i:03d}", collect_points, **broken)
+            found[f"chain_{i:03d}"] = points
         points = run_once(self, "join", join_points, **found)
         self.out("points", points)
         computed = points.value("converged")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
 
 from aiida_polymorph.calculations.validation import problem_of
@@ -239,31 +240,52 @@ class PressureChainWorkChain(WorkChain):
 
     def collect(self) -> ExitCode | None:
         """Put the points together."""
-        engine = load_engine(self.inputs.engine.value)
-        outputs = {
-            f"point_{int(index):02d}_{name}": node
-            for index, pk in self.ctx.processes.items()
-            for name, node in results_of(engine, orm.load_node(pk)).items()
-        }
-        scan = {
-            "engine": engine.name,
-            "functional": self.inputs.functional.value,
-            "name": self.inputs.name.value,
-            "pressures_gpa": self.inputs.pressures.get_list(),
-        }
-        points = run_once(
-            self,
-            "collect",
-            collect_points,
-            structure=self.inputs.structure,
-            scan=orm.Dict(scan),
-            failures=orm.Dict(dict(self.ctx.reasons)),
-            **outputs,
-        )
+        processes = {index: orm.load_node(pk) for index, pk in self.ctx.processes.items()}
+        points = run_once(self, "collect", collect_points, **parts_of(self.inputs, processes, self.ctx.reasons))
         self.out("points", points)
         if not self.ctx.processes:
             return self.exit_codes.ERROR_ALL_FAILED.format(message=list(self.ctx.reasons.values())[-1])
         return None
+
+
+def parts_of(
+    inputs: Mapping[str, Any], processes: Mapping[str, orm.ProcessNode], reasons: Mapping[str, str]
+) -> dict[str, orm.Data]:
+    """Return the arguments of `collect_points`.
+
+    Args:
+        inputs: of the chain.
+        processes: index of a pressure, as text -> the one that gave its point.
+        reasons: likewise -> why there is none.
+    """
+    engine = load_engine(inputs["engine"].value)
+    outputs = {
+        f"point_{int(index):02d}_{name}": node
+        for index, process in processes.items()
+        for name, node in results_of(engine, process).items()
+    }
+    scan = {
+        "engine": engine.name,
+        "functional": inputs["functional"].value,
+        "name": inputs["name"].value,
+        "pressures_gpa": inputs["pressures"].get_list(),
+    }
+    failures = orm.Dict(dict(reasons))
+    return {"structure": inputs["structure"], "scan": orm.Dict(scan), "failures": failures, **outputs}
+
+
+def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
+    """Return the arguments of `collect_points` for a chain that was killed or broke: what it had computed stays."""
+    inputs = {name: chain.inputs[name] for name in ("engine", "functional", "name", "pressures", "structure")}
+    engine, pressures = load_engine(inputs["engine"].value), inputs["pressures"].get_list()
+    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    processes = {}
+    for link in sorted(links, key=lambda link: link.node.pk):
+        index = int(link.link_label.split("_")[1])
+        if link.node.is_finished_ok and unusable(engine, link.node, float(pressures[index])) is None:
+            processes[str(index)] = link.node
+    reason = reason_of(chain)
+    return parts_of(inputs, processes, {str(i): reason for i in range(len(pressures)) if str(i) not in processes})
 
 
 def results_of(engine: Engine, process: orm.ProcessNode) -> dict[str, orm.Data]:

@@ -227,3 +227,32 @@ def test_lammps_needs_a_potential_that_knows_the_elements(inputs, relax_code, le
     assert "Ti" in refusal(for_lammps, potential=lennard_jones)
     wrong = {"parameters": {"relaxation": {"tolerance": 1}}}
     assert "tolerance" in refusal(for_lammps, potential=lennard_jones, overrides=wrong)
+
+
+def test_a_phase_that_breaks_down_keeps_what_it_had(relax_code, matsui_akaogi, monkeypatch):
+    """An exception where the points are put together: the scan reads them from the jobs."""
+
+    def broken(**_):
+        raise RuntimeError("asked for by the test")
+
+    monkeypatch.setattr("aiida_polymorph.workflows.pressure_chain.collect_points", broken)
+    arguments = ("lammps", relax_code, dft.phases_of(["fluorite"]), [0, 20])
+    scan = dft.run(DftScanWorkChain.get_builder_from_protocol(*arguments, potential=matsui_akaogi))
+    (chain,) = (node for node in scan.called if node.process_label == "PressureChainWorkChain")
+    assert chain.is_excepted and scan.is_finished_ok
+    points = scan.outputs.points.to_set()
+    assert points.columns["converged"].all() and points.columns["reason"].tolist() == ["", ""]
+
+
+def test_points_that_a_broken_phase_did_not_reach_have_its_reason(relax_code, matsui_akaogi, monkeypatch):
+    def broken(self, index):
+        if index == 1:
+            raise RuntimeError("asked for by the test")
+        return self.ctx.start
+
+    monkeypatch.setattr("aiida_polymorph.workflows.pressure_chain.PressureChainWorkChain._start", broken)
+    arguments = ("lammps", relax_code, dft.phases_of(["fluorite"]), [0, 20])
+    scan = dft.run(DftScanWorkChain.get_builder_from_protocol(*arguments, potential=matsui_akaogi))
+    points = scan.outputs.points.to_set()
+    assert points.columns["converged"].tolist() == [True, False]
+    assert "asked for by the test" in points.columns["reason"][1]
