@@ -239,9 +239,11 @@ def test_a_phase_that_breaks_down_keeps_what_it_had(relax_code, matsui_akaogi, m
     arguments = ("lammps", relax_code, dft.phases_of(["fluorite"]), [0, 20])
     scan = dft.run(DftScanWorkChain.get_builder_from_protocol(*arguments, potential=matsui_akaogi))
     (chain,) = (node for node in scan.called if node.process_label == "PressureChainWorkChain")
-    assert chain.is_excepted and scan.is_finished_ok
+    assert chain.is_excepted
+    assert scan.is_finished_ok
     points = scan.outputs.points.to_set()
-    assert points.columns["converged"].all() and points.columns["reason"].tolist() == ["", ""]
+    assert points.columns["converged"].all()
+    assert points.columns["reason"].tolist() == ["", ""]
 
 
 def test_points_that_a_broken_phase_did_not_reach_have_its_reason(relax_code, matsui_akaogi, monkeypatch):
