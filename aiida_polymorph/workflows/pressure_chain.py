@@ -290,7 +290,8 @@ def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
 
 def results_of(engine: Engine, process: orm.ProcessNode) -> dict[str, orm.Data]:
     """Return the outputs of a process from which its engine reads."""
-    return {name: process.outputs[name] for name in engine.outputs if name in process.outputs}
+    links = process.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
+    return {link.link_label: link.node for link in links if link.link_label in engine.outputs}
 
 
 def unusable(engine: Engine, process: orm.ProcessNode, pressure_gpa: float) -> str | None:

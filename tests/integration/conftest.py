@@ -42,7 +42,7 @@ def aiida_profile(aiida_config, aiida_profile_factory, quick_folder):  # noqa: F
         broker_backend="core.zeromq",
         broker_config={"supervised_by_daemon": True},
     ) as profile:
-        profile.set_option("runner.poll.interval", 1)
+        profile.set_option("runner.poll.interval", 10)
         profile.set_option("daemon.timeout", 20)
         profile.set_option("caching.enabled_for", ["aiida.calculations:castep.castep"])
         aiida_config.store()
