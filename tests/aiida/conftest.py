@@ -215,7 +215,7 @@ def session_code(aiida_profile, tmp_path_factory) -> orm.InstalledCode:  # noqa:
         "session", "localhost", transport_type="core.local", scheduler_type="core.direct", workdir=folder
     )
     computer.set_default_mpiprocs_per_machine(1)
-    computer.store().configure(safe_interval=0)
+    computer.store().configure(safe_interval=0, use_login_shell=False)
     computer.set_minimum_job_poll_interval(0)
     return orm.InstalledCode(computer, sys.executable, label="relax-session").store()
 

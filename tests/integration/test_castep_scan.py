@@ -30,8 +30,8 @@ PHASES = ("rutile", "anatase", "columbite", "pyrite", "fluorite", "cotunnite")
 HOME = {"pyrite": 20.0, "fluorite": 45.0, "cotunnite": 60.0}
 PRESSURES = [float(pressure) for pressure in range(0, 80, 10)]
 FUNCTIONALS = ("LDA", "PBE", "PBEsol")
-REPEATED = ("PBEsol",)
-"""Functionals of the second run; with all of them it would be as good, and take two minutes more."""
+AGAIN = ("anatase", "pyrite", "cotunnite"), ("PBEsol",)
+"""Phases and functionals of the second run; all of them would come from the cache as well, and take two minutes."""
 ALWAYS = 999
 MENDED = [
     ("anatase PBE 30 GPa", "killed", 1),
@@ -63,12 +63,11 @@ def scans(two_workers, tmp_path_factory) -> list[orm.WorkChainNode]:
     computer = orm.Computer("scan", "localhost", transport_type="core.local", scheduler_type="core.direct")
     computer.set_workdir(str(folder / "work"))
     computer.set_default_mpiprocs_per_machine(1)
-    computer.store().configure(safe_interval=0)
-    computer.set_minimum_job_poll_interval(0)
+    computer.store().configure(safe_interval=0, use_login_shell=False)
+    computer.set_minimum_job_poll_interval(1)
     failures = [*MENDED, *((comment, failure, ALWAYS) for comment, (failure, _) in HOPELESS.items())]
     code = dft.castep_code(computer, folder, failures)
-    phases = dft.phases_of(PHASES, HOME)
-    return [run(code, phases, functionals) for functionals in (FUNCTIONALS, REPEATED)]
+    return [run(code, dft.phases_of(names, HOME), functionals) for names, functionals in ((PHASES, FUNCTIONALS), AGAIN)]
 
 
 def run(code: orm.InstalledCode, phases: orm.Data, functionals: Sequence[str]) -> orm.WorkChainNode:
@@ -93,11 +92,11 @@ def labels(points: StructureSet) -> list[str]:
 
 
 def test_every_point_has_a_value_or_a_reason(scans):
+    assert len(set(labels(scans[0].outputs.points.to_set()))) == 6 * 8 * 3
     for scan in scans:
         assert scan.exit_status == 0, scan.exit_message or scan.exception
-        points, functionals = scan.outputs.points.to_set(), scan.inputs.functionals.get_list()
-        assert len(points) == len(set(labels(points))) == 6 * 8 * len(functionals)
-        known, hopeless = points.columns["converged"], {label for label in HOPELESS if label.split()[1] in functionals}
+        points = scan.outputs.points.to_set()
+        known, hopeless = points.columns["converged"], set(HOPELESS) & set(labels(points))
         assert {label for label, good in zip(labels(points), known, strict=True) if not good} == hopeless
         assert np.isfinite(points.columns["enthalpy"][known]).all()
         assert np.isnan(points.columns["enthalpy"][~known]).all()
@@ -141,7 +140,6 @@ def test_a_second_run_costs_nothing(scans):
     anew = [job.label for job in jobs if not job.base.caching.is_created_from_cache]
     assert anew == ["cotunnite PBEsol 60 GPa"] * 2, "its error is not taken from the cache; two attempts"
     assert {job.label for job in jobs} == set(labels(second))
-    first = first.select(np.isin(first.columns["functional"], REPEATED))
-    assert labels(first) == labels(second)
+    first = first.select([labels(first).index(label) for label in labels(second)])
     np.testing.assert_array_equal(first.columns["enthalpy"], second.columns["enthalpy"])
     np.testing.assert_array_equal(first.positions, second.positions)
