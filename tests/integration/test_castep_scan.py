@@ -30,7 +30,7 @@ PHASES = ("rutile", "anatase", "columbite", "pyrite", "fluorite", "cotunnite")
 HOME = {"pyrite": 20.0, "fluorite": 45.0, "cotunnite": 60.0}
 PRESSURES = [float(pressure) for pressure in range(0, 80, 10)]
 FUNCTIONALS = ("LDA", "PBE", "PBEsol")
-AGAIN = ("anatase", "pyrite", "cotunnite"), ("PBEsol",)
+AGAIN = ("pyrite", "cotunnite"), ("PBEsol",)
 """Phases and functionals of the second run; all of them would come from the cache as well, and take two minutes."""
 ALWAYS = 999
 MENDED = [
@@ -72,7 +72,7 @@ def scans(two_workers, tmp_path_factory) -> list[orm.WorkChainNode]:
 
 def run(code: orm.InstalledCode, phases: orm.Data, functionals: Sequence[str]) -> orm.WorkChainNode:
     """Submit a scan and wait for its end."""
-    overrides = {"jobs": 12, "parameters": {"max_meta_iterations": 3}}
+    overrides = {"jobs": 18, "parameters": {"max_meta_iterations": 2}}
     builder = DftScanWorkChain.get_builder_from_protocol(
         "castep", code, phases, PRESSURES, functionals, protocol="paper", overrides=overrides
     )
@@ -127,7 +127,7 @@ def test_trouble_is_mended(scans):
     assert ends.pop("anatase PBE 30 GPa") == [105, 0]
     assert ends.pop("rutile LDA 0 GPa") == [106, 0]
     assert ends.pop("columbite LDA 50 GPa") == [0, 0], "continued from the last structure"
-    assert ends.pop("pyrite PBEsol 40 GPa") == [0] * 6
+    assert ends.pop("pyrite PBEsol 40 GPa") == [0] * 4
     assert ends.pop("fluorite PBE 70 GPa") == [106] * 2
     assert ends.pop("cotunnite PBEsol 60 GPa") == [104] * 2
     assert ends.pop("anatase PBEsol 70 GPa") == [0] * 2
