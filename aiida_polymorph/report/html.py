@@ -12,7 +12,7 @@ from aiida_polymorph.report.chemiscope import MISSING, chemiscope_available, wri
 from aiida_polymorph.report.data import ReportData
 from aiida_polymorph.report.enthalpy_figure import enthalpy_table
 from aiida_polymorph.report.tables import Cell, Table
-from aiida_polymorph.thermodynamics.curve_checks import check_consistency
+from aiida_polymorph.thermodynamics.curve_checks import check_curves
 from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
 
 
@@ -163,7 +163,7 @@ def _sections(data: ReportData, map_link: str | None, map_note: str) -> list[Sec
 def _enthalpy_section(data: ReportData, figures: Sequence[Image]) -> Section:
     curves = data.enthalpy_curves
     found = [each.text for sequence in transitions(curves).values() for each in sequence.transitions]
-    wrong = [finding.text for curve in curves for finding in check_consistency(curve)]
+    wrong = [finding.text for finding in check_curves(curves)]
     told = ("Static enthalpies: without vibrations. Only differences within a method mean something.", *found, *wrong)
     table = enthalpy_table(curves, data.enthalpy_relative_to)
     return _section("enthalpies", "Enthalpies against pressure", told, table, figures=figures)

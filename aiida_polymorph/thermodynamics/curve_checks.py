@@ -1,9 +1,13 @@
-"""Whether the points of an enthalpy curve fit together: dH/dP = V, volumes that fall smoothly, stress that vanished."""
+"""Whether the points of enthalpy curves fit together.
+
+dH/dP = V, volumes that fall smoothly, stress that vanished, phases that are still apart.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -23,6 +27,9 @@ JUMP_TOLERANCE = 0.01
 VOLUME_NOISE = 1e-4
 """Relative: what minimisers leave of the volume."""
 
+SAME_ENTHALPY, SAME_VOLUME = 0.003, 0.003
+"""eV per formula unit and relative volume within which two phases may be the same: what coarse k-points leave."""
+
 STIFFENING = (2.0, 6.0)
 """Least and largest rise of the bulk modulus with pressure, where there are no points on the other side."""
 
@@ -34,8 +41,8 @@ class Finding:
     Attributes:
         name: of the phase.
         method: of its curve.
-        pressure_gpa: of the point, of the upper one for a step.
-        kind: `stress`, `volume rises`, `volume jumps` or `enthalpy`.
+        pressure_gpa: of the point, of the upper one for a step, of the lowest of several.
+        kind: `stress`, `volume rises`, `volume jumps`, `enthalpy` or `same phase`.
         amount: of stress (GPa), of relative volume, or of enthalpy (eV per formula unit).
         text: what was found, in a sentence.
     """
@@ -68,6 +75,38 @@ def check_consistency(
     findings = stress_findings(curve, stress_tolerance_gpa) + volume_findings(curve, jump_tolerance)
     findings += enthalpy_findings(curve, energy_tolerance)
     return sorted(findings, key=lambda finding: finding.pressure_gpa)
+
+
+def check_curves(curves: Sequence[EnthalpyCurve]) -> list[Finding]:
+    """Return what does not fit in any of the curves, then which phases fall together."""
+    return [finding for curve in curves for finding in check_consistency(curve)] + same_phase_findings(curves)
+
+
+def same_phase_findings(
+    curves: Sequence[EnthalpyCurve], enthalpy: float = SAME_ENTHALPY, volume: float = SAME_VOLUME
+) -> list[Finding]:
+    """Return the pairs of phases that by the same method have the same enthalpy and volume somewhere, one for a pair.
+
+    Relaxed, one may have become the other. Where curves only cross, the volumes differ.
+
+    Args:
+        curves: of any phases and methods.
+        enthalpy: largest difference, eV per formula unit.
+        volume: largest relative difference.
+    """
+    findings = []
+    for first, second in combinations(curves, 2):
+        if first.method != second.method:
+            continue
+        pressures, i, j = np.intersect1d(first.pressures_gpa, second.pressures_gpa, return_indices=True)
+        apart = np.abs(first.enthalpies[i] - second.enthalpies[j])
+        same = (apart < enthalpy) & (np.abs(first.volumes[i] / second.volumes[j] - 1) < volume)
+        same &= first.known[i] & second.known[j]
+        if same.any():
+            where = ", ".join(f"{pressure:g}" for pressure in pressures[same])
+            text = f"enthalpy and volume are those of {second.name} at {where} GPa: they may have become the same phase"
+            findings.append(_finding(first, pressures[same][0], "same phase", apart[same].max(), text))
+    return findings
 
 
 def stress_findings(curve: EnthalpyCurve, tolerance_gpa: float = STRESS_TOLERANCE) -> list[Finding]:

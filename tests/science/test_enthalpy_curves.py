@@ -17,7 +17,12 @@ from scipy.optimize import brentq
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.birch_murnaghan import fit_pressures
 from aiida_polymorph.thermodynamics.comparison import between
-from aiida_polymorph.thermodynamics.curve_checks import check_consistency, volume_findings
+from aiida_polymorph.thermodynamics.curve_checks import (
+    check_consistency,
+    check_curves,
+    same_phase_findings,
+    volume_findings,
+)
 from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, by_method, curves_of, relative_enthalpies
 from aiida_polymorph.thermodynamics.enthalpy_transitions import crossings, transitions
 from aiida_polymorph.thermodynamics.equation_of_state import equation_of_state
@@ -490,6 +495,28 @@ def test_a_volume_that_rises_is_found():
     assert [(each.pressure_gpa, each.text) for each in found] == [
         (40.0, "middle (invented PBE): the volume rises by 1.00% from 30 to 40 GPa")
     ]
+
+
+def test_a_phase_that_has_become_another_is_named():
+    start, end = transformed(50.0), curve("dense")
+    (found,) = same_phase_findings([start, curve("middle"), end])
+    assert (found.name, found.pressure_gpa, found.kind, found.amount) == ("open", 50.0, "same phase", 0.0)
+    assert found.text == (
+        "open (invented PBE): enthalpy and volume are those of dense at 50, 60, 70 GPa: they may have become the same "
+        "phase"
+    )
+    assert found in check_curves([start, end])
+    assert same_phase_findings([start, replace(end, method="invented LDA")]) == []
+    assert same_phase_findings([start, without(end, 50.0, 60.0, 70.0)]) == []
+
+
+def test_phases_that_cross_are_not_the_same():
+    """At the crossing itself the enthalpies are equal, the volumes are not."""
+    (crossing,) = crossings(curve("open"), curve("dense"))
+    there = [0.0, crossing.pressure_gpa]
+    pair = [curve(name, there) for name in ("open", "dense")]
+    assert abs(pair[0].enthalpies[1] - pair[1].enthalpies[1]) < 1e-3
+    assert same_phase_findings(pair) == []
 
 
 def test_the_enthalpy_rises_by_the_integral_of_the_volume():

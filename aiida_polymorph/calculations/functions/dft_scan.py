@@ -12,13 +12,13 @@ from aiida.engine import calcfunction
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.curve_checks import check_consistency
+from aiida_polymorph.thermodynamics.curve_checks import check_curves
 from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, check_reference, curves_of
 from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
 from aiida_polymorph.thermodynamics.equation_of_state import equation_of_state
 from aiida_polymorph.thermodynamics.ranking import ranking_agreement
 
-SCIENCE_VERSION = 1
+SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
 
@@ -52,7 +52,7 @@ def compare_scans(relative_to: orm.Str, **scans: StructureSetData) -> RecordData
         transitions=[{**asdict(crossing), "between": list(crossing.between)} for crossing in found],
         agreement=agreement_of(curves),
         equations_of_state=[fit_of(curve) for curve in curves],
-        findings=[asdict(finding) for curve in curves for finding in check_consistency(curve)],
+        findings=[asdict(finding) for finding in check_curves(curves)],
     )
 
 
