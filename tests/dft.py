@@ -13,20 +13,13 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ProcessBuilder, run_get_node
 from aiida.manage import get_manager
-from ase import Atoms
-from spglib import find_primitive
 
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.landscape.symmetry import primitive_cell
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import StructureSet
 
 STAND_IN = Path(__file__).parent / "stand_ins" / "castep.py"
-
-
-def primitive(atoms: Atoms) -> Atoms:
-    """Return the primitive cell."""
-    cell, positions, numbers = find_primitive((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers))
-    return Atoms(numbers, scaled_positions=positions, cell=cell, pbc=True)
 
 
 def phases_of(names: Iterable[str], home_gpa: Mapping[str, float] | None = None) -> StructureSetData:
@@ -37,7 +30,7 @@ def phases_of(names: Iterable[str], home_gpa: Mapping[str, float] | None = None)
     columns: dict[str, Any] = {"name": names}
     if home_gpa:
         columns["pressure_gpa"] = [home_gpa.get(name, np.nan) for name in names]
-    return StructureSetData.from_set(StructureSet.from_atoms([primitive(known[name]) for name in names], columns))
+    return StructureSetData.from_set(StructureSet.from_atoms([primitive_cell(known[name]) for name in names], columns))
 
 
 def castep_code(

@@ -21,6 +21,9 @@ from aiida_polymorph.relaxation import DRIVER_FOLDER, minimiser_description, wri
 LOWEST_PRESSURE_GPA = -20.0
 """Below about minus its tensile strength no crystal is metastable: the cell would only tear."""
 
+HIGHEST_PRESSURE_GPA = 1e5
+"""No potential is meant to work above."""
+
 WALL_TIME_MARGIN = 0.05
 """Part of the job's wall time that is kept for closing the files."""
 
@@ -44,7 +47,7 @@ def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | Non
 
 def validate_pressure(pressure_gpa: orm.Float | None, _: Any = None) -> str | None:
     """Return what is wrong with a pressure, None if nothing."""
-    if pressure_gpa is not None and not LOWEST_PRESSURE_GPA <= pressure_gpa.value <= 1e5:
+    if pressure_gpa is not None and not LOWEST_PRESSURE_GPA <= pressure_gpa.value <= HIGHEST_PRESSURE_GPA:
         return (
             f"pressure_gpa is {pressure_gpa.value} GPa: below {LOWEST_PRESSURE_GPA:g} GPa crystals tear, and above "
             "100 TPa no potential is meant to work"

@@ -166,9 +166,9 @@ def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
     Raises:
         ValueError: if it failed.
     """
-    from aiida_polymorph.cli.nodes import why_not
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.workflows.reasons import why_not
 
     (node,) = carry_out([builder], StepWatch("analysis"))
     if not node.is_finished_ok:
@@ -232,8 +232,9 @@ def find_analysis(identifier: str | None) -> orm.ProcessNode:
     """
     from aiida import orm
 
-    from aiida_polymorph.cli.nodes import load, why_not
+    from aiida_polymorph.cli.nodes import load
     from aiida_polymorph.report.results import latest_analysis
+    from aiida_polymorph.workflows.reasons import why_not
 
     node = load(identifier) if identifier else latest_analysis()
     if node is None:

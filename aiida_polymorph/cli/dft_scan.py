@@ -192,12 +192,12 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     from aiida import orm
 
     from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
-    from aiida_polymorph.cli.nodes import why_not
-    from aiida_polymorph.cli.watch import chains_of
+    from aiida_polymorph.cli.scan_progress import chains_of
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
     from aiida_polymorph.report.scans import scan_rows
     from aiida_polymorph.structures import StructureSet
+    from aiida_polymorph.workflows.reasons import why_not
 
     for node in nodes:
         lost = [node for node in chains_of(node) if "points" not in node.outputs]
@@ -260,7 +260,9 @@ def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _method(row: Mapping[str, Any]) -> str:
-    return f"{row['engine']} {row['functional']}"
+    from aiida_polymorph.thermodynamics.enthalpy_curves import method_name
+
+    return method_name(row["engine"], row["functional"])
 
 
 def _between(row: Mapping[str, Any]) -> str:

@@ -241,7 +241,7 @@ def free_energy_of(node: orm.ProcessNode) -> FreeEnergyData:
     Raises:
         ValueError: if it has brought nothing.
     """
-    from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.workflows.reasons import why_not
 
     if "free_energy" not in node.outputs:
         raise ValueError(f"process {node.pk} made no free energy: {why_not(node)}")

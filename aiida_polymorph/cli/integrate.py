@@ -151,7 +151,7 @@ def draw_losses(node: Any, name: str, folder: Path) -> None:
 
 def integrate_rows(node: Any, name: str) -> list[dict[str, Any]]:
     """Return the entries of `integrate` of one phase; one that failed altogether has none but a warning."""
-    from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.workflows.reasons import why_not
 
     if not node.is_finished_ok:
         say(f"Warning: {name}: {why_not(node)}")

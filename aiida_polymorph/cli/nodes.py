@@ -51,6 +51,8 @@ def result_of(process: orm.ProcessNode) -> StructureSetData:
     Raises:
         ValueError: if there is none (yet).
     """
+    from aiida_polymorph.workflows.reasons import why_not
+
     for name in ("structures", "relaxed", "points"):
         if name in process.outputs:
             return process.outputs[name]
@@ -59,17 +61,6 @@ def result_of(process: orm.ProcessNode) -> StructureSetData:
             f"process {process.pk} is still under way; `aiida-polymorph status {process.pk}` shows how far"
         )
     raise ValueError(f"process {process.pk} made no set of structures: {why_not(process)}")
-
-
-def why_not(process: orm.ProcessNode) -> str:
-    """Return why a process failed, in one line."""
-    if process.is_excepted:
-        return f"it stopped with {process.exception}"
-    if process.is_killed:
-        return "it was killed"
-    if not process.is_finished_ok:
-        return f"exit code {process.exit_status}, {process.exit_message or 'no message'}"
-    return f"it is {process.process_label}"
 
 
 def find_code(label: str | None) -> orm.AbstractCode:

@@ -21,15 +21,11 @@ Counts = tuple[int, Counter[str]]
 """How many structures are relaxed, and how many failed for which reason."""
 
 
-class SearchProgress:
-    """How far a search is; what does not change any more is remembered, so that looking often costs little."""
+class Progress:
+    """How far a process is; what does not change any more is remembered, so that looking often costs little."""
 
     def __init__(self, process: orm.WorkChainNode) -> None:
         self._process = process
-        self._asked = process.inputs.number.value
-        self._composition, self._pressure_gpa = process.inputs.recipe["composition"], process.inputs.pressure_gpa.value
-        self._ended: dict[int, Counts] = {}
-        self._streams: dict[int, Stream] = {}
         self._last: dict[str, Any] | None = None
 
     def look(self) -> dict[str, Any]:
@@ -43,11 +39,31 @@ class SearchProgress:
         return self._last
 
     def _row(self, terminated: bool) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _seconds(self, terminated: bool) -> float:
+        from aiida.common import timezone
+
+        end = self._process.mtime if terminated else timezone.now()
+        return (end - self._process.ctime).total_seconds()
+
+
+class SearchProgress(Progress):
+    """How far a search is."""
+
+    def __init__(self, process: orm.WorkChainNode) -> None:
+        super().__init__(process)
+        self._asked = process.inputs.number.value
+        self._composition, self._pressure_gpa = process.inputs.recipe["composition"], process.inputs.pressure_gpa.value
+        self._ended: dict[int, Counts] = {}
+        self._streams: dict[int, Stream] = {}
+
+    def _row(self, terminated: bool) -> dict[str, Any]:
         process, counts = self._process, self._counts()
         relaxed = sum(each[0] for each in counts)
         failed = dict(sum((each[1] for each in counts), Counter()))
         done = min(relaxed + sum(failed.values()), self._asked)
-        seconds = _seconds(process, terminated)
+        seconds = self._seconds(terminated)
         rate = done / seconds if seconds > 0 and done else None
         return {
             "process": process.pk,
@@ -64,6 +80,11 @@ class SearchProgress:
             "seconds": seconds,
             "seconds_left": 0.0 if terminated else (self._asked - done) / rate if rate else None,
         }
+
+    def _seconds(self, terminated: bool) -> float:
+        if terminated and "statistics" in self._process.outputs:
+            return self._process.outputs.statistics["wall_seconds"]
+        return super()._seconds(terminated)
 
     def _counts(self) -> list[Counts]:
         """Return the counts of each job so far."""
@@ -148,12 +169,3 @@ def state_of(process: orm.ProcessNode) -> str:
     if process.is_terminated:
         return "killed" if process.is_killed else "failed"
     return "under way"
-
-
-def _seconds(process: orm.ProcessNode, terminated: bool) -> float:
-    from aiida.common import timezone
-
-    if terminated and "statistics" in process.outputs:
-        return process.outputs.statistics["wall_seconds"]
-    end = process.mtime if terminated else timezone.now()
-    return (end - process.ctime).total_seconds()

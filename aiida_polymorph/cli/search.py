@@ -188,7 +188,7 @@ def check_finished(searches: Sequence[orm.WorkChainNode]) -> None:
     Raises:
         ValueError: naming them.
     """
-    from aiida_polymorph.cli.nodes import why_not
+    from aiida_polymorph.workflows.reasons import why_not
 
     failed = [f"{search.pk} ({why_not(search)})" for search in searches if not search.is_finished_ok]
     if failed:

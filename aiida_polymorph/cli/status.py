@@ -1,4 +1,4 @@
-"""`status`: how far searches are."""
+"""`status`: how far searches and scans are."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ from aiida_polymorph.cli.output import Column, counts_text, duration, print_json
 if TYPE_CHECKING:
     from aiida import orm
 
-SEARCH = "SearchWorkChain"
-"""The label of searches; its class is not imported here, which would take longer than all the rest."""
+SEARCH, SCAN = "SearchWorkChain", "DftScanWorkChain"
+"""Labels of the processes; their classes are not imported here, which would take longer than all the rest."""
+
+
+def _what(row: dict[str, Any]) -> str | None:
+    """Return e.g. `TiO2`, or `TiO2 castep LDA,PBE`."""
+    if "engine" not in row:
+        return row["composition"]
+    return f"{row['composition']} {row['engine']} {','.join(row['functionals'])}"
+
+
 COLUMNS: list[Column] = [
     ("process", "process", "d"),
     ("set", "node", "d"),
-    ("what", "composition", ""),
+    ("what", _what, ""),
     ("P (GPa)", "pressure_gpa", "g"),
     ("state", "state", ""),
     ("relaxed", "relaxed", "d"),
     ("of", "asked", "d"),
     ("jobs", lambda row: f"{row['jobs_finished']}/{row['jobs']}", ""),
-    ("a second", "rate_per_second", ".2f"),
+    ("a second", "rate_per_second", ".3g"),
     ("took", lambda row: duration(row["seconds"]), ""),
     ("left", lambda row: duration(row["seconds_left"]), ""),
     ("failed", lambda row: counts_text(row["failed"]), ""),
@@ -33,17 +42,17 @@ COLUMNS: list[Column] = [
 
 @click.command("status")
 @click.argument("node", required=False, metavar="[NODE]")
-@click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many searches to list.")
+@click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many to list.")
 @click.option("--watch", is_flag=True, help="Live view, until all are finished or Ctrl-C.")
 @click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, show_default=True, help="Of --watch, seconds.")
 @AS_JSON
 @add_profile
 def status_command(node: str | None, last: int, watch: bool, interval: float, as_json: bool) -> None:
-    """Show how far searches are: relaxed of asked, rate, failures by reason, and what is left.
+    """Show how far searches and DFT scans are: relaxed of asked, rate, failures by reason, and what is left.
 
-    NODE is a search or the set that it made; without it all that are under way and the newest others are listed.
-    Structures of jobs that still run are counted where the job's folder is on this machine; elsewhere a job counts
-    when it is finished.
+    NODE is a search, a scan, or the set that it made; without it all that are under way and the newest others are
+    listed. Structures of a search's jobs that still run are counted where the job's folder is on this machine;
+    elsewhere a job counts when it is finished.
 
     \b
     Examples:
@@ -60,28 +69,33 @@ def status_command(node: str | None, last: int, watch: bool, interval: float, as
     if as_json:
         print_json(rows)
     else:
-        click.echo(table(rows, COLUMNS) if rows else "No search yet; `aiida-polymorph search --help` shows how.")
+        click.echo(
+            table(rows, COLUMNS) if rows else "No search or scan yet; `aiida-polymorph search --help` shows how."
+        )
 
 
 def status_rows(identifier: str | None, last: int) -> list[dict[str, Any]]:
-    """Return a row for a search, or for each of those under way and the newest others."""
+    """Return a row for a search or scan, or for each of those under way and the newest others."""
     from aiida_polymorph.cli.progress import SearchProgress
+    from aiida_polymorph.cli.scan_progress import ScanProgress
 
-    searches = [find_search(identifier)] if identifier else newest_searches(last)
-    return [SearchProgress(search).look() for search in searches]
+    kinds = {SEARCH: SearchProgress, SCAN: ScanProgress}
+    processes = [find_process(identifier)] if identifier else newest_processes(last)
+    return [kinds[process.process_label](process).look() for process in processes]
 
 
-def newest_searches(last: int) -> list[orm.WorkChainNode]:
-    """Return the searches under way and the newest others, `last` of them at least, oldest first."""
+def newest_processes(last: int) -> list[orm.WorkChainNode]:
+    """Return the searches and scans under way and the newest others, `last` of them at least, oldest first."""
     from aiida import orm
 
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"attributes.process_label": SEARCH}, tag="search")
-    found = query.order_by({"search": {"id": "desc"}}).all(flat=True)
+    ours = {"attributes.process_label": {"in": [SEARCH, SCAN]}}
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters=ours, tag="process")
+    found = query.order_by({"process": {"id": "desc"}}).all(flat=True)
     return sorted((n for i, n in enumerate(found) if i < last or not n.is_terminated), key=lambda node: node.pk)
 
 
-def find_search(identifier: str) -> orm.WorkChainNode:
-    """Return a search by its identifier, or by that of the set that it made.
+def find_process(identifier: str) -> orm.WorkChainNode:
+    """Return a search or scan by its identifier, or by that of the set that it made.
 
     Raises:
         ValueError: if the node is neither.
@@ -94,9 +108,9 @@ def find_search(identifier: str) -> orm.WorkChainNode:
     node = load(identifier)
     if isinstance(node, orm.Data):
         callers = node.base.links.get_incoming(link_type=LinkType.RETURN).all_nodes()
-        node = next((caller for caller in callers if caller.process_label == SEARCH), node)
-    if not isinstance(node, orm.WorkChainNode) or node.process_label != SEARCH:
-        raise ValueError(f"node {identifier} is neither a search nor a set that a search made")
+        node = next((caller for caller in callers if caller.process_label in (SEARCH, SCAN)), node)
+    if not isinstance(node, orm.WorkChainNode) or node.process_label not in (SEARCH, SCAN):
+        raise ValueError(f"node {identifier} is neither a search or scan nor a set that one of them made")
     return node
 
 

@@ -6,13 +6,13 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_polymorph.cli.output import duration
 from aiida_polymorph.cli.progress import SearchProgress
+from aiida_polymorph.cli.scan_progress import ScanProgress, scan_text
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -50,24 +50,37 @@ class Line:
         self._open = False
 
 
-class SearchWatch:
-    """Shows how far several searches are, in one line; `asked` counts the structures of those to come as well."""
+class LineWatch:
+    """Shows how far processes are, in one line; `_text` says what is in it."""
 
-    def __init__(self, asked: int = 0) -> None:
-        self._line, self._asked = Line(), asked
-        self._searches: dict[int, SearchProgress] = {}
+    def __init__(self) -> None:
+        self._line = Line()
 
     def __call__(self, processes: Sequence[orm.ProcessNode]) -> None:
         """Look once, if it is time to or all have ended."""
         ended = all(process.is_terminated for process in processes)
         if not ended and not self._line.is_due():
             return
-        new = [process for process in processes if process.pk not in self._searches]
-        self._searches |= {process.pk: SearchProgress(process) for process in new}
-        rows = [self._searches[process.pk].look() for process in processes]
-        self._line.show(searches_text(rows, self._asked))
+        self._line.show(self._text(processes))
         if ended:
             self._line.close()
+
+    def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
+        raise NotImplementedError
+
+
+class SearchWatch(LineWatch):
+    """Shows how far several searches are, in one line; `asked` counts the structures of those to come as well."""
+
+    def __init__(self, asked: int = 0) -> None:
+        super().__init__()
+        self._asked = asked
+        self._searches: dict[int, SearchProgress] = {}
+
+    def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
+        self._searches |= {each.pk: SearchProgress(each) for each in processes if each.pk not in self._searches}
+        rows = [self._searches[process.pk].look() for process in processes]
+        return searches_text(rows, self._asked)
 
 
 def searches_text(rows: Sequence[dict[str, Any]], asked: int = 0) -> str:
@@ -82,71 +95,27 @@ def searches_text(rows: Sequence[dict[str, Any]], asked: int = 0) -> str:
     return text + (f"; {rate:.1f} a second, {duration(left / rate)} left" if rate and left > 0 else "")
 
 
-class StepWatch:
+class StepWatch(LineWatch):
     """Shows which step a WorkChain is at, in one line."""
 
     def __init__(self, what: str) -> None:
-        self._line, self._what = Line(), what
+        super().__init__()
+        self._what = what
 
-    def __call__(self, processes: Sequence[orm.ProcessNode]) -> None:
-        """Look once, if it is time to or all have ended."""
-        ended = all(process.is_terminated for process in processes)
-        if not ended and not self._line.is_due():
-            return
+    def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
         called = [child for process in processes for child in process.called_descendants]
         now = ", ".join(dict.fromkeys(child.process_label for child in called if not child.is_terminated))
         finished = sum(child.is_terminated for child in called)
-        self._line.show(f"{self._what}: {finished} steps done{f', now {now}' if now else ''}")
-        if ended:
-            self._line.close()
+        return f"{self._what}: {finished} steps done{f', now {now}' if now else ''}"
 
 
-class ScanWatch:
+class ScanWatch(LineWatch):
     """Shows how many points of scans are done, in one line."""
 
     def __init__(self) -> None:
-        self._line = Line()
+        super().__init__()
+        self._scans: dict[int, ScanProgress] = {}
 
-    def __call__(self, processes: Sequence[orm.ProcessNode]) -> None:
-        """Look once, if it is time to or all have ended."""
-        ended = all(process.is_terminated for process in processes)
-        if not ended and not self._line.is_due():
-            return
-        self._line.show("; ".join(scan_progress(process) for process in processes))
-        if ended:
-            self._line.close()
-
-
-MOST_NAMED = 3
-"""Phases that are named as those under way."""
-
-
-def scan_progress(scan: orm.ProcessNode) -> str:
-    """Return e.g. `castep: 12 of 144 points, 1 failed, now rutile PBE, anatase PBE, about 3 h 20 min left`."""
-    asked = len(scan.inputs.phases) * len(scan.inputs.functionals.get_list()) * len(scan.inputs.pressures.get_list())
-    chains = chains_of(scan)
-    points = [point for chain in chains for point in last_attempts(chain).values()]
-    ended = [point for point in points if point.is_terminated]
-    failed = sum(not point.is_finished_ok for point in ended)
-    now = [chain.label for chain in chains if not chain.is_terminated]
-    parts = [f"{scan.inputs.engine.value}: {len(ended)} of {asked} points"]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [f"now {', '.join(now[:MOST_NAMED])}"] if now else []
-    parts += [f"{len(now) - MOST_NAMED} more"] if len(now) > MOST_NAMED else []
-    if 0 < len(ended) < asked:
-        seconds = (datetime.now(UTC) - scan.ctime).total_seconds()
-        parts.append(f"about {duration(seconds / len(ended) * (asked - len(ended)))} left")
-    return ", ".join(parts)
-
-
-def chains_of(scan: orm.ProcessNode) -> list[orm.ProcessNode]:
-    """Return the processes of a scan, one for each phase and functional."""
-    return [child for child in scan.called if child.process_label == "PressureChainWorkChain"]
-
-
-def last_attempts(chain: orm.ProcessNode) -> dict[str, orm.ProcessNode]:
-    """Return the newest relaxation of each point of a chain over pressure, by the point's label."""
-    from aiida.common.links import LinkType
-
-    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
-    return {link.link_label[: len("point_00")]: link.node for link in sorted(links, key=lambda link: link.node.pk)}
+    def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
+        self._scans |= {each.pk: ScanProgress(each) for each in processes if each.pk not in self._scans}
+        return "; ".join(scan_text(self._scans[process.pk].look()) for process in processes)

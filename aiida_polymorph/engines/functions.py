@@ -11,6 +11,7 @@ from aiida.engine import calcfunction
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
+from aiida_polymorph.landscape.candidates import rattle
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.cell_extrapolation import extrapolate_cell
 
@@ -24,9 +25,8 @@ def displace_atoms(structure: orm.StructureData, amplitude: orm.Float) -> orm.St
 
     Displacements are normal with a standard deviation of `amplitude` angstrom in each direction, always the same.
     """
-    atoms = structure.get_ase()
-    atoms.positions += np.random.default_rng(SEED).normal(scale=amplitude.value, size=atoms.positions.shape)
-    return orm.StructureData(ase=atoms)
+    displaced = rattle(StructureSet.from_atoms([structure.get_ase()]), amplitude.value, SEED)
+    return orm.StructureData(ase=displaced[0])
 
 
 @calcfunction

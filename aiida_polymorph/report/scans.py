@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, relative_enthalpies
+from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, method_name, relative_enthalpies
 
 
 def scan_rows(points: StructureSet, curves: Sequence[EnthalpyCurve], relative_to: str) -> list[dict[str, Any]]:
@@ -18,13 +18,15 @@ def scan_rows(points: StructureSet, curves: Sequence[EnthalpyCurve], relative_to
         relative_to: phase whose enthalpy is zero.
     """
     relative = relative_enthalpies(curves, relative_to)
-    by_label = {(curve.method, curve.name): curve for curve in curves}
+    zeroed = {
+        (curve.method, curve.name, pressure): value
+        for curve in curves
+        for pressure, value in zip(curve.pressures_gpa, relative[curve.method, curve.name], strict=True)
+    }
     rows = []
     for i in range(len(points)):
         engine, functional, name = (str(points.columns[key][i]) for key in ("engine", "functional", "name"))
         pressure, reason = float(points.columns["pressure_gpa"][i]), str(points.columns["reason"][i])
-        label = (f"{engine} {functional}", name)
-        place = by_label[label].pressures_gpa.tolist().index(pressure)
         rows.append(
             {
                 "name": name,
@@ -34,7 +36,7 @@ def scan_rows(points: StructureSet, curves: Sequence[EnthalpyCurve], relative_to
                 "enthalpy_ev_per_formula_unit": float(points.enthalpy_per_formula_unit[i]),
                 "volume_a3_per_formula_unit": None if reason else float(points.volume_per_formula_unit[i]),
                 "max_stress_error_gpa": None if reason else float(points.columns["max_stress_error"][i]),
-                "relative_enthalpy_ev_per_formula_unit": float(relative[label][place]),
+                "relative_enthalpy_ev_per_formula_unit": float(zeroed[method_name(engine, functional), name, pressure]),
                 "reason": reason or None,
             }
         )

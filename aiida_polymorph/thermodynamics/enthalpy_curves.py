@@ -162,6 +162,11 @@ def _second_difference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(np.abs(below) > np.abs(above), below, above)
 
 
+def method_name(engine: str, functional: str) -> str:
+    """Return what a method is called: engine and functional, or potential, e.g. `castep PBE`."""
+    return f"{engine} {functional}".strip()
+
+
 def curves_of(structures: StructureSet) -> list[EnthalpyCurve]:
     """Return the curves of a set with one row a point, by method and phase in the order in which they first occur.
 
@@ -181,7 +186,7 @@ def curves_of(structures: StructureSet) -> list[EnthalpyCurve]:
         raise ValueError(f"enthalpy curves need the columns {', '.join(missing)}")
     _ = structures.composition  # one that all share, or it raises
     engines, functionals = structures.columns["engine"], structures.columns["functional"]
-    methods = [f"{engine} {functional}".strip() for engine, functional in zip(engines, functionals, strict=True)]
+    methods = [method_name(engine, functional) for engine, functional in zip(engines, functionals, strict=True)]
     rows: dict[tuple[str, str], list[int]] = {}
     for row, key in enumerate(zip(methods, map(str, structures.columns["name"]), strict=True)):
         rows.setdefault(key, []).append(row)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+from ase import Atoms
 
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.validation import problem_of
@@ -14,6 +15,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.engines.functions import collect_points, join_points
+from aiida_polymorph.landscape.symmetry import point_group_order
 from aiida_polymorph.search.overlap import structure_problem
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.children import run_once, submit_once
@@ -22,10 +24,10 @@ from aiida_polymorph.workflows.pressure_chain import (
     PressureChainWorkChain,
     check_code,
     parts_of_broken,
-    reason_of,
     validate_model,
 )
 from aiida_polymorph.workflows.protocols.utils import fill_builder
+from aiida_polymorph.workflows.reasons import reason_of
 from aiida_polymorph.workflows.search import default_jobs, validate_count
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
@@ -70,6 +72,11 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     elements = list(inputs["phases"].to_set().species)
     problem = validate_model(inputs, inputs["functionals"].get_list(), elements)
     return problem or validate_options(inputs.get("options"), inputs.get("code"))
+
+
+def effort(atoms: Atoms) -> float:
+    """Return how long relaxing a phase takes beside others, roughly: symmetry spares k-points."""
+    return len(atoms) ** 2 / point_group_order(atoms)
 
 
 class DftScanWorkChain(SideBySideMixin):
@@ -124,20 +131,28 @@ class DftScanWorkChain(SideBySideMixin):
         spec.exit_code(420, "ERROR_ALL_FAILED", message="no point was computed; the points say why")
 
     def plan_chains(self) -> None:
-        """List what is to be done: each phase with each functional."""
+        """List what is to be done: each phase with each functional, the shortest first.
+
+        The child started first is awaited first, so one that ends before an older one leaves its place empty.
+        """
         jobs = self.inputs.get("jobs")
-        functionals, phases = self.inputs.functionals.get_list(), len(self.inputs.phases)
-        plan = [(functional, phase) for functional in functionals for phase in range(phases)]
+        functionals, efforts = (
+            self.inputs.functionals.get_list(),
+            [effort(atoms) for atoms in self.inputs.phases.to_set()],
+        )
+        chains = range(len(functionals) * len(efforts))
+        plan = sorted(chains, key=lambda index: efforts[index % len(efforts)])
         self._plan(plan, jobs.value if jobs else default_jobs(self.inputs.code.computer))
         self.report(
-            f"{phases} phases, {len(functionals)} functionals, {len(self.inputs.pressures.get_list())} pressures "
+            f"{len(efforts)} phases, {len(functionals)} functionals, {len(self.inputs.pressures.get_list())} pressures "
             f"with {self.inputs.engine.value}, {self.ctx.jobs} phases side by side"
         )
 
     def start_chain(self) -> None:
         """Submit the next chain; one in a step, so that a crash can't submit several again."""
-        functional, phase = self.ctx.plan[self.ctx.started]
+        index = self.ctx.plan[self.ctx.started]
         phases = self.inputs.phases.to_set()
+        functional, phase = self.inputs.functionals.get_list()[index // len(phases)], index % len(phases)
         name = str(phases.column("name", "")[phase])
         structure = run_once(
             self, f"extract_{phase:02d}", extract_structure, structures=self.inputs.phases, position=orm.Int(phase)
@@ -148,7 +163,7 @@ class DftScanWorkChain(SideBySideMixin):
             inputs["start_pressure_gpa"] = orm.Float(home)
         child = submit_once(
             self,
-            f"chain_{self.ctx.started:03d}",
+            f"chain_{index:03d}",
             PressureChainWorkChain,
             structure=structure,
             name=orm.Str(name),
@@ -162,13 +177,13 @@ class DftScanWorkChain(SideBySideMixin):
     def collect(self) -> ExitCode | None:
         """Put the points of all chains together."""
         found = {}
-        for i, chain in enumerate(self.ctx.ended):
+        for index, chain in zip(self.ctx.plan, self.ctx.ended, strict=True):
             if not chain.is_finished_ok:
                 self.report(f"{chain.label}: {chain.process_label}<{chain.pk}> failed: {reason_of(chain)}")
             whole = "points" in chain.outputs
             broken = {} if whole else parts_of_broken(chain)
-            points = chain.outputs.points if whole else run_once(self, f"broken_{i:03d}", collect_points, **broken)
-            found[f"chain_{i:03d}"] = points
+            points = chain.outputs.points if whole else run_once(self, f"broken_{index:03d}", collect_points, **broken)
+            found[f"chain_{index:03d}"] = points
         points = run_once(self, "join", join_points, **found)
         self.out("points", points)
         computed = points.value("converged")

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, append_, while_
 
 from aiida_polymorph.calculations.functions.integrate import integrate_over_grid, state_of
+from aiida_polymorph.calculations.relax_set import LOWEST_PRESSURE_GPA
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
@@ -56,11 +57,10 @@ def validate_numbers(numbers: orm.List | None, port: Any) -> str | None:
     if numbers is None:
         return None
     values = numbers.get_list()
-    least = 1e-6 if port.name == "temperatures" else -20.0
+    least = 1e-6 if port.name == "temperatures" else LOWEST_PRESSURE_GPA
     if not values or not all(isinstance(each, int | float) and each >= least for each in values):
-        return (
-            f"{port.name} is {values}, must be a list of numbers, {'positive' if least > 0 else 'none below -20 GPa'}"
-        )
+        bound = "positive" if least > 0 else f"none below {LOWEST_PRESSURE_GPA:g} GPa"
+        return f"{port.name} is {values}, must be a list of numbers, {bound}"
     return None
 
 

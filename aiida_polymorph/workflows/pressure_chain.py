@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
 
+from aiida_polymorph.calculations.relax_set import HIGHEST_PRESSURE_GPA, LOWEST_PRESSURE_GPA
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -17,11 +18,13 @@ from aiida_polymorph.engines.functions import collect_points, displace_atoms, sq
 from aiida_polymorph.search.overlap import structure_problem
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.reasons import reason_of
 
 DISPLACEMENT = 0.01
 """Angstrom, by which atoms are displaced where the symmetry is not to be kept."""
 
-LONGEST_COMPLAINT = 200
+POINT = "point_"
+"""What the label of a relaxation begins with; its pressure's index and the number of the attempt follow."""
 
 
 def outwards(pressures: Sequence[float], start: float | None) -> list[int]:
@@ -41,8 +44,9 @@ def validate_pressures(pressures: orm.List | None, _: Any = None) -> str | None:
     if pressures is None:
         return None
     values = pressures.get_list()
-    if not all(isinstance(each, int | float) and -20 <= each <= 1e5 for each in values):
-        return f"pressures is {values}, must be numbers in GPa, none below -20"
+    lowest, highest = LOWEST_PRESSURE_GPA, HIGHEST_PRESSURE_GPA
+    if not all(isinstance(each, int | float) and lowest <= each <= highest for each in values):
+        return f"pressures is {values}, must be numbers in GPa from {lowest:g} to {highest:g}"
     if len(values) < 2:
         return f"pressures is {values}: a scan needs at least two, e.g. [0, 20, 40]"
     if values != sorted(set(values)):
@@ -201,7 +205,7 @@ class PressureChainWorkChain(WorkChain):
             label=f"{self.inputs.name.value} {self.inputs.functional.value} {pressure:g} GPa",
         )
         builder = load_engine(self.inputs.engine.value).builder(relaxation)
-        label = f"point_{index:02d}_{self.ctx.attempt}"
+        label = f"{POINT}{index:02d}_{self.ctx.attempt}"
         return ToContext(last=submit_once(self, label, builder.process_class, **builder._inputs(prune=True)))
 
     def _start(self, index: int) -> orm.StructureData:
@@ -278,14 +282,23 @@ def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
     """Return the arguments of `collect_points` for a chain that was killed or broke: what it had computed stays."""
     inputs = {name: chain.inputs[name] for name in ("engine", "functional", "name", "pressures", "structure")}
     engine, pressures = load_engine(inputs["engine"].value), inputs["pressures"].get_list()
-    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
-    processes = {}
-    for link in sorted(links, key=lambda link: link.node.pk):
-        index = int(link.link_label.split("_")[1])
-        if link.node.is_finished_ok and unusable(engine, link.node, float(pressures[index])) is None:
-            processes[str(index)] = link.node
+    processes = {
+        str(index): process
+        for index, attempts in attempts_of(chain).items()
+        for process in attempts
+        if process.is_finished_ok and unusable(engine, process, float(pressures[index])) is None
+    }
     reason = reason_of(chain)
     return parts_of(inputs, processes, {str(i): reason for i in range(len(pressures)) if str(i) not in processes})
+
+
+def attempts_of(chain: orm.WorkChainNode) -> dict[int, list[orm.WorkChainNode]]:
+    """Return the relaxations of a chain by the index of their pressure, the newest last."""
+    attempts: dict[int, list[orm.WorkChainNode]] = {}
+    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    for link in sorted(links, key=lambda link: link.node.pk):
+        attempts.setdefault(int(link.link_label.removeprefix(POINT).split("_")[0]), []).append(link.node)
+    return attempts
 
 
 def results_of(engine: Engine, process: orm.ProcessNode) -> dict[str, orm.Data]:
@@ -301,27 +314,3 @@ def unusable(engine: Engine, process: orm.ProcessNode, pressure_gpa: float) -> s
     except (KeyError, ValueError) as error:
         return f"{process.process_label} ({process.pk}): not readable: {error}"
     return None
-
-
-def reason_of(process: orm.ProcessNode) -> str:
-    """Return why a process failed: the last that it called says it best, if that is what failed, and so on down."""
-    last = process
-    while children := sorted(last.called, key=lambda node: node.pk):
-        if children[-1].is_finished_ok or not children[-1].is_terminated:
-            break
-        last = children[-1]
-    if last.is_excepted:
-        why = f"stopped with {last.exception}"
-    elif last.is_killed:
-        why = "was killed"
-    else:
-        why = f"exit code {last.exit_status}, {last.exit_message or 'no message'}"
-    return f"{last.process_label} ({last.pk}): {why}{complaint_of(last)}"
-
-
-def complaint_of(process: orm.ProcessNode) -> str:
-    """Return the last line of standard error of a job that left nothing else, in words to follow its reason."""
-    if not isinstance(process, orm.CalcJobNode) or set(process.outputs) - {"remote_folder", "retrieved"}:
-        return ""
-    lines = [line.strip() for line in (process.get_scheduler_stderr() or "").splitlines() if line.strip()]
-    return f" (its standard error: {lines[-1][:LONGEST_COMPLAINT]})" if lines else ""

@@ -24,7 +24,7 @@ from test_cli_analysis import pile
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.dft_scan import Setting, show_scans
 from aiida_polymorph.cli.scan_inputs import check_kind, put_in, read_phases
-from aiida_polymorph.cli.watch import scan_progress
+from aiida_polymorph.cli.scan_progress import scan_text
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
@@ -177,7 +177,17 @@ def test_settings_and_cells_reach_the_scan(scan: orm.WorkChainNode) -> None:
     assert scan.inputs.parameters.get_dict()["relaxation"]["force_tolerance"] == 0.001
     assert [len(atoms) for atoms in scan.inputs.phases.to_set()] == [1, 2, 1]
     assert scan.inputs.symmetry.value is True
-    assert scan_progress(scan) == "lammps: 9 of 9 points"
+
+
+def test_status_shows_a_scan(scan: orm.WorkChainNode) -> None:
+    (row,) = json.loads(invoke("status", scan.pk, "--json").stdout)
+    assert (row["process"], row["node"], row["state"]) == (scan.pk, scan.outputs.points.pk, "finished")
+    assert (row["asked"], row["relaxed"], row["failed"], row["seconds_left"]) == (9, 9, {}, 0.0)
+    assert json.loads(invoke("status", scan.outputs.points.pk, "--json").stdout) == [row]
+    assert scan_text(row) == "lammps: 9 of 9 points"
+    assert "Ar lammps smooth-argon" in invoke("status", scan.pk).stdout
+    under_way = {**row, "relaxed": 4, "failed": {"it was killed": 1}, "seconds_left": 99, "now": list("abcde")}
+    assert scan_text(under_way) == "lammps: 5 of 9 points, 1 failed, now a, b, c, 2 more, about 1 min 39 s left"
 
 
 @pytest.fixture(scope="module")
