@@ -126,6 +126,9 @@ class Setting(click.ParamType):
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Wall time of a DFT job.")
 @click.option("--queue", metavar="NAME", help="Queue of the DFT jobs.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Phases side by side; without it as many as there are cores.")
+@click.option(
+    "--beside", "earlier", multiple=True, metavar="NODE", help="Show an earlier scan as well. May be given again."
+)
 @click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero; without it the first.")
 @click.option(
     "--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the enthalpies into a .svg or .png file."
@@ -139,6 +142,7 @@ def dft_scan_command(
     phases: tuple[str, ...],
     engines: tuple[str, ...],
     only: tuple[str, ...] | None,
+    earlier: tuple[str, ...],
     relative_to: str | None,
     figure: str | None,
     no_wait: bool,
@@ -165,6 +169,7 @@ def dft_scan_command(
 
     check_figure_file(figure)
     starts = read_phases(phases, only, chosen["primitive"])
+    others = find_scans(earlier, starts.to_set().composition)
     names = [str(name) for name in starts.to_set().column("name", "")]
     if relative_to is not None and relative_to not in names:
         raise click.UsageError(f"--relative-to {relative_to} is none of the phases {', '.join(names)}")
@@ -173,7 +178,22 @@ def dft_scan_command(
     if no_wait:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}; the same command without --no-wait shows them.")
         return
-    show_scans(nodes, relative_to or names[0], figure, as_json)
+    show_scans([*nodes, *others], relative_to or names[0], figure, as_json)
+
+
+def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNode]:
+    """Return earlier scans of a composition.
+
+    Raises:
+        ValueError: if a node is none with results, or of another composition.
+    """
+    from aiida_polymorph.cli.nodes import load
+    from aiida_polymorph.report.collect import points_of
+
+    scans = [load(identifier) for identifier in identifiers]
+    for scan in scans:
+        points_of(scan, formula)
+    return scans
 
 
 def all_here(builders: Sequence[ProcessBuilder]) -> bool:

@@ -56,7 +56,7 @@ MOST_NAMED = 3
 """Phases that are named as those under way."""
 
 
-def scan_text(row: Mapping[str, Any]) -> str:
+def progress_text(row: Mapping[str, Any]) -> str:
     """Return e.g. `castep: 12 of 144 points, 1 failed, now rutile PBE, anatase PBE, about 3 h 20 min left`."""
     failed, now = sum(row["failed"].values()), row["now"]
     parts = [f"{row['engine']}: {row['relaxed'] + failed} of {row['asked']} points"]

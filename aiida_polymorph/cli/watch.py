@@ -12,7 +12,7 @@ import click
 
 from aiida_polymorph.cli.output import duration
 from aiida_polymorph.cli.progress import SearchProgress
-from aiida_polymorph.cli.scan_progress import ScanProgress, scan_text
+from aiida_polymorph.cli.scan_progress import ScanProgress, progress_text
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -118,4 +118,4 @@ class ScanWatch(LineWatch):
 
     def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
         self._scans |= {each.pk: ScanProgress(each) for each in processes if each.pk not in self._scans}
-        return "; ".join(scan_text(self._scans[process.pk].look()) for process in processes)
+        return "; ".join(progress_text(self._scans[process.pk].look()) for process in processes)

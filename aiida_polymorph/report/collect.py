@@ -71,7 +71,7 @@ def points_of(scan: orm.WorkChainNode, formula: str) -> StructureSetData:
         raise ValueError(f"node {scan.pk} is no scan with results; `aiida-polymorph dft-scan` makes one")
     points = scan.outputs.points
     if points.value("composition") != formula:
-        raise ValueError(f"scan {scan.pk} is of {points.value('composition')}, the analysis of {formula}")
+        raise ValueError(f"scan {scan.pk} is of {points.value('composition')}, not of {formula}")
     return points
 
 

@@ -24,7 +24,7 @@ from test_cli_analysis import pile
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.dft_scan import Setting, show_scans
 from aiida_polymorph.cli.scan_inputs import check_kind, put_in, read_phases
-from aiida_polymorph.cli.scan_progress import scan_text
+from aiida_polymorph.cli.scan_progress import progress_text
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
@@ -179,15 +179,33 @@ def test_settings_and_cells_reach_the_scan(scan: orm.WorkChainNode) -> None:
     assert scan.inputs.symmetry.value is True
 
 
+def test_an_earlier_scan_is_shown_beside(argon: Argon, scan: orm.WorkChainNode, rows) -> None:
+    """Here one that lacks a phase."""
+    other = argon.folder / "other.yaml"
+    other.write_text(yaml.safe_dump({**ARGON, "name": "other-argon"}))
+    common = ["--engine", "lammps", *argon.common, "--potential", other, "--pressure", "2,4", "--only", "fcc,hcp"]
+    both = json.loads(invoke("dft-scan", *argon.files, *common, "--beside", scan.pk, "--json").stdout)
+    shown = [row for row in both if row["functional"] == "smooth-argon"]
+    assert [row["enthalpy_ev_per_formula_unit"] for row in shown] == [
+        row["enthalpy_ev_per_formula_unit"] for row in rows
+    ]
+    assert [(row["name"], row["pressure_gpa"]) for row in both if row["functional"] == "other-argon"] == [
+        (name, pressure) for name in ("fcc", "hcp") for pressure in (2, 4)
+    ]
+    points = scan.outputs.points.pk
+    told = invoke("dft-scan", *argon.files, *common, "--beside", points, exit_code=1).stderr
+    assert f"node {points} is no scan with results" in told
+
+
 def test_status_shows_a_scan(scan: orm.WorkChainNode) -> None:
     (row,) = json.loads(invoke("status", scan.pk, "--json").stdout)
     assert (row["process"], row["node"], row["state"]) == (scan.pk, scan.outputs.points.pk, "finished")
     assert (row["asked"], row["relaxed"], row["failed"], row["seconds_left"]) == (9, 9, {}, 0.0)
     assert json.loads(invoke("status", scan.outputs.points.pk, "--json").stdout) == [row]
-    assert scan_text(row) == "lammps: 9 of 9 points"
+    assert progress_text(row) == "lammps: 9 of 9 points"
     assert "Ar lammps smooth-argon" in invoke("status", scan.pk).stdout
     under_way = {**row, "relaxed": 4, "failed": {"it was killed": 1}, "seconds_left": 99, "now": list("abcde")}
-    assert scan_text(under_way) == "lammps: 5 of 9 points, 1 failed, now a, b, c, 2 more, about 1 min 39 s left"
+    assert progress_text(under_way) == "lammps: 5 of 9 points, 1 failed, now a, b, c, 2 more, about 1 min 39 s left"
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +331,7 @@ def test_a_phase_that_did_not_come_back_is_told(capsys) -> None:
 def test_report_refuses_another_composition(argon_analysis, tmp_path) -> None:
     scan = stored_scan(made_up({}, formula="Ne"))
     told = invoke("report", argon_analysis, "--dft-scan", scan.pk, "-o", tmp_path / "x.html", exit_code=1).stderr
-    assert f"scan {scan.pk} is of Ne, the analysis of Ar" in told
+    assert f"scan {scan.pk} is of Ne, not of Ar" in told
 
 
 def overlapping(folder: Path) -> str:
