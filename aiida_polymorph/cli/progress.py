@@ -41,6 +41,16 @@ class Progress:
     def _row(self, terminated: bool) -> dict[str, Any]:
         raise NotImplementedError
 
+    def _pace(self, terminated: bool, done: int, asked: int) -> dict[str, float | None]:
+        """Return the fields on time, with `done` of `asked` behind it."""
+        seconds = self._seconds(terminated)
+        rate = done / seconds if seconds > 0 and done else None
+        return {
+            "rate_per_second": rate,
+            "seconds": seconds,
+            "seconds_left": 0.0 if terminated else (asked - done) / rate if rate else None,
+        }
+
     def _seconds(self, terminated: bool) -> float:
         from aiida.common import timezone
 
@@ -63,8 +73,6 @@ class SearchProgress(Progress):
         relaxed = sum(each[0] for each in counts)
         failed = dict(sum((each[1] for each in counts), Counter()))
         done = min(relaxed + sum(failed.values()), self._asked)
-        seconds = self._seconds(terminated)
-        rate = done / seconds if seconds > 0 and done else None
         return {
             "process": process.pk,
             "node": process.outputs.structures.pk if terminated and "structures" in process.outputs else None,
@@ -76,9 +84,7 @@ class SearchProgress(Progress):
             "failed": failed,
             "jobs": len(counts),
             "jobs_finished": len(self._ended),
-            "rate_per_second": rate,
-            "seconds": seconds,
-            "seconds_left": 0.0 if terminated else (self._asked - done) / rate if rate else None,
+            **self._pace(terminated, done, self._asked),
         }
 
     def _seconds(self, terminated: bool) -> float:

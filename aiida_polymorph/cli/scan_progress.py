@@ -30,8 +30,6 @@ class ScanProgress(Progress):
         tries = [attempts for chain in chains for attempts in attempts_of(chain).values()]
         ended = [attempts[-1] for attempts in tries if attempts[-1].is_terminated]
         failed = [point for point in ended if not point.is_finished_ok]
-        seconds = self._seconds(terminated)
-        rate = len(ended) / seconds if seconds > 0 and ended else None
         return {
             "process": process.pk,
             "node": process.outputs.points.pk if terminated and "points" in process.outputs else None,
@@ -45,9 +43,7 @@ class ScanProgress(Progress):
             "failed": dict(Counter(why_not(point) for point in failed)),
             "jobs": sum(map(len, tries)),
             "jobs_finished": sum(point.is_terminated for attempts in tries for point in attempts),
-            "rate_per_second": rate,
-            "seconds": seconds,
-            "seconds_left": 0.0 if terminated else (self._asked - len(ended)) / rate if rate else None,
+            **self._pace(terminated, len(ended), self._asked),
             "now": [chain.label for chain in chains if not chain.is_terminated],
         }
 

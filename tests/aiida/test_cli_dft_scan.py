@@ -268,6 +268,15 @@ def stored_scan(points: StructureSet | None, exit_status: int = 0, parent: orm.W
     node.set_exit_message("no point was computed; the points say why" if exit_status else "")
     if parent is not None:
         node.base.links.add_incoming(parent, LinkType.CALL_WORK, "chain_000")
+    else:
+        inputs = {
+            "engine": orm.Str("castep"),
+            "functionals": orm.List(["PBE"]),
+            "phases": StructureSetData.from_set(pile()),
+            "pressures": orm.List(list(PRESSURES)),
+        }
+        for name, value in inputs.items():
+            node.base.links.add_incoming(value.store(), LinkType.INPUT_WORK, name)
     node.store()
     if points is not None:
         StructureSetData.from_set(points).store().base.links.add_incoming(node, LinkType.RETURN, "points")

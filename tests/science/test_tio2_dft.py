@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aiida_polymorph.thermodynamics.curve_checks import check_consistency
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, relative_enthalpies
+from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, method_name, relative_enthalpies
 from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
 from aiida_polymorph.units import KCAL_PER_MOL
 
@@ -35,7 +35,7 @@ def curves() -> list[EnthalpyCurve]:
     rows = json.loads(POINTS.read_text())
     by_label: dict[tuple[str, str], list[dict]] = {}
     for row in rows:
-        by_label.setdefault((f"{row['engine']} {row['functional']}", row["name"]), []).append(row)
+        by_label.setdefault((method_name(row["engine"], row["functional"]), row["name"]), []).append(row)
     keys = ("enthalpy_ev_per_formula_unit", "volume_a3_per_formula_unit", "max_stress_error_gpa")
     return [
         EnthalpyCurve(
