@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import resources
@@ -11,11 +12,11 @@ from typing import Any
 import yaml
 from ase.data import atomic_numbers
 
-ENGINES = ("lammps", "ase")
+BACKENDS = ("lammps", "ase")
 LAMMPS_UNITS = ("real", "metal")
 KEYS = (
     "name",
-    "engine",
+    "backend",
     "species",
     "citation",
     "units",
@@ -27,6 +28,9 @@ KEYS = (
     "arguments",
 )
 
+FORMER_KEYS = {"engine": "backend"}
+"""Names that keys had in earlier versions, in files and stored nodes."""
+
 
 @dataclass(frozen=True)
 class Potential:
@@ -34,7 +38,7 @@ class Potential:
 
     Attributes:
         name: what people call it.
-        engine: `lammps` or `ase`.
+        backend: what computes the energies, `lammps` or `ase`.
         species: the elements it knows; for LAMMPS in the order of the atom types.
         citation: where it was published.
         units: LAMMPS's `units`, `real` or `metal` (LAMMPS only).
@@ -47,11 +51,11 @@ class Potential:
         arguments: keyword arguments with which the calculator is made.
 
     Raises:
-        ValueError: if an entry is missing, unknown or doesn't fit the engine.
+        ValueError: if an entry is missing, unknown or doesn't fit the backend.
     """
 
     name: str
-    engine: str
+    backend: str
     species: tuple[str, ...]
     citation: str = ""
     units: str = "metal"
@@ -68,12 +72,14 @@ class Potential:
         return self.dynamics_commands or self.commands
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise ValueError(f"potential {self.name!r}: engine is {self.engine!r}, must be one of {', '.join(ENGINES)}")
+        if self.backend not in BACKENDS:
+            raise ValueError(
+                f"potential {self.name!r}: backend is {self.backend!r}, must be one of {', '.join(BACKENDS)}"
+            )
         unknown = [symbol for symbol in self.species if symbol not in atomic_numbers]
         if unknown or not self.species:
             raise ValueError(f"potential {self.name!r}: species {list(self.species)} must be a list of elements")
-        self._check_lammps() if self.engine == "lammps" else self._check_ase()
+        self._check_lammps() if self.backend == "lammps" else self._check_ase()
 
     def _check_lammps(self) -> None:
         if self.units not in LAMMPS_UNITS:
@@ -115,12 +121,13 @@ class Potential:
         """Build a potential from plain values; commands may be one text of several lines.
 
         Raises:
-            ValueError: if a key is unknown or one of name, engine, species is missing.
+            ValueError: if a key is unknown or one of name, backend, species is missing.
         """
+        entries = {FORMER_KEYS.get(key, key): value for key, value in entries.items()}
         unknown = sorted(set(entries) - set(KEYS))
         if unknown:
             raise ValueError(f"potential: unknown key {', '.join(unknown)}; known are {', '.join(KEYS)}")
-        missing = [key for key in ("name", "engine", "species") if key not in entries]
+        missing = [key for key in ("name", "backend", "species") if key not in entries]
         if missing:
             raise ValueError(f"potential: {', '.join(missing)} missing")
         if isinstance(entries["species"], str):
@@ -142,6 +149,9 @@ class Potential:
             raise ValueError(f"potential file {path}: {error}") from error
         if not isinstance(entries, dict):
             raise ValueError(f"potential file {path} must hold keys and values: {', '.join(KEYS)}")
+        for former in set(entries) & set(FORMER_KEYS):
+            text = f"potential file {path}: the key {former!r} is now called {FORMER_KEYS[former]!r}"
+            warnings.warn(text, FutureWarning, stacklevel=2)
         try:
             files = {Path(name).name: (path.parent / name).read_text() for name in entries.get("files", ())}
         except OSError as error:

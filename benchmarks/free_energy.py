@@ -27,11 +27,11 @@ from ase import Atoms
 from calphy_driver import silicon
 from common import RESULTS, machine, save, timed
 
-from aiida_polymorph.free_energy import compute_free_energy
+from aiida_polymorph.local.free_energy import compute_free_energy
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.supercell import primitive_cell
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell
 from aiida_polymorph.units import KB, KCAL_PER_MOL
 
 HERE = Path(__file__).parent

@@ -19,12 +19,12 @@ from ase import Atoms
 from common import machine, save
 from relaxation_rivals import RIVALS, Relax, Relaxed, residuals
 
-from aiida_polymorph.driver.lammps_engine import LammpsEngine
-from aiida_polymorph.driver.optimiser import Relaxation, description
-from aiida_polymorph.driver.parameters import RelaxParameters
 from aiida_polymorph.landscape.clusters import dbscan
 from aiida_polymorph.landscape.fingerprints import compute_fingerprints
 from aiida_polymorph.potential import load_potential
+from aiida_polymorph.relaxation.driver.lammps_calculator import LammpsCalculator
+from aiida_polymorph.relaxation.driver.optimiser import Relaxation, description
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet, formula_units_of
@@ -71,31 +71,31 @@ class Engines:
         }
 
 
-def _engine(replacements: dict[str, str]) -> LammpsEngine:
+def _engine(replacements: dict[str, str]) -> LammpsCalculator:
     potential = load_potential("matsui-akaogi").to_dict()
     commands = potential["commands"]
     for old, new in replacements.items():
         commands = [command.replace(old, new) for command in commands]
-    return LammpsEngine({**potential, "commands": commands})
+    return LammpsCalculator({**potential, "commands": commands})
 
 
-def driver(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxed:
+def driver(engine: LammpsCalculator, start: Atoms, pressure_gpa: float) -> Relaxed:
     """The driver as jobs run it."""
     relaxation = Relaxation(engine.evaluate, pressure_gpa, RelaxParameters())
     return _relaxed(engine, relaxation, start.numbers, start.positions, start.cell.array)
 
 
-def displaced(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxed:
+def displaced(engine: LammpsCalculator, start: Atoms, pressure_gpa: float) -> Relaxed:
     """The driver from a start that differs in the last digits: how much agreement there can be."""
     moved = start.copy()
     moved.rattle(1e-7, seed=1)
     return driver(engine, moved, pressure_gpa)
 
 
-def two_stages(rough: LammpsEngine, tolerances: RelaxParameters) -> Relax:
+def two_stages(rough: LammpsCalculator, tolerances: RelaxParameters) -> Relax:
     """Return a relaxation with a rough engine first, then the accurate one with what the first has learnt."""
 
-    def relax(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxed:
+    def relax(engine: LammpsCalculator, start: Atoms, pressure_gpa: float) -> Relaxed:
         first = Relaxation(rough.evaluate, pressure_gpa, tolerances)
         end = _relaxed(rough, first, start.numbers, start.positions, start.cell.array)
         second = Relaxation(engine.evaluate, pressure_gpa, RelaxParameters())
@@ -107,7 +107,7 @@ def two_stages(rough: LammpsEngine, tolerances: RelaxParameters) -> Relax:
 
 
 def _relaxed(
-    engine: LammpsEngine, relaxation: Relaxation, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray
+    engine: LammpsCalculator, relaxation: Relaxation, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray
 ) -> Relaxed:
     engine.load(numbers, positions, cell)
     reason = relaxation.run(positions, cell)

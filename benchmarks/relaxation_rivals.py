@@ -11,8 +11,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.filters import UnitCellFilter
 from ase.optimize import FIRE, LBFGS, BFGSLineSearch
 
-from aiida_polymorph.driver.lammps_engine import LammpsEngine
-from aiida_polymorph.driver.parameters import RelaxParameters
+from aiida_polymorph.relaxation.driver.lammps_calculator import LammpsCalculator
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.units import GPA
 
 GPA_IN_ATM = 1e9 / 101325
@@ -32,12 +32,12 @@ class Relaxed:
     converged: bool
 
 
-Relax = Callable[[LammpsEngine, Atoms, float], Relaxed]
+Relax = Callable[[LammpsCalculator, Atoms, float], Relaxed]
 """(engine, start, pressure in GPa) -> where it ended."""
 
 
 def residuals(
-    engine: LammpsEngine, positions: np.ndarray, cell: np.ndarray, pressure_gpa: float
+    engine: LammpsCalculator, positions: np.ndarray, cell: np.ndarray, pressure_gpa: float
 ) -> tuple[float, float]:
     """Return the largest force (eV/angstrom) and component of stress + pressure (GPa) that the loaded engine sees."""
     _, forces, stress = engine.evaluate(positions, cell)
@@ -45,14 +45,14 @@ def residuals(
     return float(np.linalg.norm(forces, axis=1).max()), float(np.abs(excess).max() / GPA)
 
 
-def converged(engine: LammpsEngine, positions: np.ndarray, cell: np.ndarray, pressure_gpa: float) -> bool:
+def converged(engine: LammpsCalculator, positions: np.ndarray, cell: np.ndarray, pressure_gpa: float) -> bool:
     """Return whether forces and stress are within the driver's default tolerances."""
     force, stress = residuals(engine, positions, cell, pressure_gpa)
     tolerances = RelaxParameters()
     return force <= tolerances.force_tolerance and stress <= tolerances.stress_tolerance
 
 
-def box_relax(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxed:
+def box_relax(engine: LammpsCalculator, start: Atoms, pressure_gpa: float) -> Relaxed:
     """LAMMPS's conjugate gradients with `fix box/relax tri`, started again until converged or no step is taken.
 
     A restart makes the fix's reference cell the present one. A skin keeps LAMMPS from new neighbour lists at each
@@ -78,7 +78,7 @@ def box_relax(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxe
     return Relaxed(positions, cell, steps, False)
 
 
-def _lammps_structure(engine: LammpsEngine, atoms: int) -> tuple[np.ndarray, np.ndarray]:
+def _lammps_structure(engine: LammpsCalculator, atoms: int) -> tuple[np.ndarray, np.ndarray]:
     lammps = engine._lammps
     low, high, xy, yz, xz, *_ = lammps.extract_box()
     lengths = np.subtract(high, low)
@@ -86,7 +86,7 @@ def _lammps_structure(engine: LammpsEngine, atoms: int) -> tuple[np.ndarray, np.
     return np.array(lammps.gather_atoms("x", 1, 3)).reshape(atoms, 3) - low, cell
 
 
-def _within(engine: LammpsEngine, pressure_gpa: float) -> bool:
+def _within(engine: LammpsCalculator, pressure_gpa: float) -> bool:
     """Return whether LAMMPS's own last forces and virial are within the driver's default tolerances."""
     lammps, tolerances = engine._lammps, RelaxParameters()
     forces = np.array(lammps.gather_atoms("f", 1, 3)).reshape(-1, 3) * engine._energy_unit
@@ -101,7 +101,7 @@ class EngineCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
 
-    def __init__(self, engine: LammpsEngine) -> None:
+    def __init__(self, engine: LammpsCalculator) -> None:
         super().__init__()
         self.engine = engine
         self.calls = 0
@@ -137,7 +137,7 @@ def with_ase(make: Callable[[UnitCellFilter], LBFGS]) -> Relax:
     on the starts tried its line search failed and was reset, and it took four to nine times the driver's calls.
     """
 
-    def relax(engine: LammpsEngine, start: Atoms, pressure_gpa: float) -> Relaxed:
+    def relax(engine: LammpsCalculator, start: Atoms, pressure_gpa: float) -> Relaxed:
         atoms = start.copy()
         engine.load(atoms.numbers, atoms.positions, atoms.cell.array)
         atoms.calc = calculator = EngineCalculator(engine)

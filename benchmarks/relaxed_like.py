@@ -8,8 +8,8 @@ import numpy as np
 
 from aiida_polymorph.formats.files import read_structures
 from aiida_polymorph.landscape.fingerprints import usable
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet

@@ -25,8 +25,8 @@ import numpy as np
 import psutil
 from common import machine, save, timed
 
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
@@ -111,7 +111,7 @@ def daemon_cpu_seconds() -> float:
 
 def jobs_of(search: orm.ProcessNode) -> list[dict[str, float]]:
     """Return, of each job, seconds after the search's start when its node was made and ended, and its driver's."""
-    from aiida_polymorph.report.provenance import jobs_below
+    from aiida_polymorph.results.provenance import jobs_below
 
     return [
         {

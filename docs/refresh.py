@@ -68,9 +68,9 @@ def draw() -> None:
     from aiida import load_profile
 
     from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.report.collect import report_data
     from aiida_polymorph.report.gallery import all_pictures
-    from aiida_polymorph.report.results import latest_analysis
+    from aiida_polymorph.results.analysis import latest_analysis
+    from aiida_polymorph.results.report_data import report_data
 
     load_profile()
     for picture in all_pictures(report_data(latest_analysis())):

@@ -13,7 +13,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
-from aiida_polymorph.report.results import phase_rows
+from aiida_polymorph.results.analysis import phase_rows
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
 

@@ -6,7 +6,7 @@ Each function is one recipe, to be copied and changed.
 from aiida import orm
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.report.results import latest_analysis, phase_rows, searched_structures
+from aiida_polymorph.results.analysis import latest_analysis, phase_rows, searched_structures
 from aiida_polymorph.units import KCAL_PER_MOL
 from aiida_polymorph.workflows.search import SearchWorkChain
 

@@ -15,7 +15,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 LENNARD_JONES = {
     "name": "lennard-jones",
-    "engine": "ase",
+    "backend": "ase",
     "species": ["Ar"],
     "calculator": "ase.calculators.lj.LennardJones",
     "arguments": {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0},

@@ -47,8 +47,8 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
         return f"positions must be given for the task evaluate, and for no other; the task is {task}"
     if task == "evaluate" and inputs[POSITIONS].get_array(POSITIONS).shape[1:] != (len(atoms), 3):
         return f"positions has shape {inputs[POSITIONS].get_array(POSITIONS).shape}, must be (frames, {len(atoms)}, 3)"
-    if potential.engine != "lammps":
-        return f"potential {potential.name!r} runs with {potential.engine}; molecular dynamics needs LAMMPS"
+    if potential.backend != "lammps":
+        return f"potential {potential.name!r} runs with {potential.backend}; molecular dynamics needs LAMMPS"
     missing = set(atoms.symbols) - set(settings.get("springs", atoms.symbols))
     if missing:
         return f"settings: springs are missing for {', '.join(sorted(missing))}"

@@ -14,9 +14,9 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
-from aiida_polymorph.driver.parameters import RelaxParameters
-from aiida_polymorph.relaxation import DRIVER_FOLDER, minimiser_description, write_job
+from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
+from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, minimiser_description, write_job
 
 LOWEST_PRESSURE_GPA = -20.0
 """Below about minus its tensile strength no crystal is metastable: the cell would only tear."""

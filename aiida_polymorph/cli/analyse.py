@@ -98,7 +98,7 @@ def analyse_command(
       aiida-polymorph analyse 123 --no-references --eps 0.001
     """
     from aiida_polymorph.cli.nodes import structure_set
-    from aiida_polymorph.report.results import analysis_summary
+    from aiida_polymorph.results.analysis import analysis_summary
 
     sets = [structure_set(node) for node in nodes]
     overrides = {"settings": {key: value for key, value in {"eps": eps, "min_samples": min_samples}.items() if value}}
@@ -217,7 +217,7 @@ def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: 
       aiida-polymorph phases
       aiida-polymorph phases 211 --pressure 20 --temperature 1600 --json
     """
-    from aiida_polymorph.report.results import phase_rows
+    from aiida_polymorph.results.analysis import phase_rows
 
     rows = phase_rows(find_analysis(node), pressure_gpa=pressure_gpa, temperature=temperature_k)
     columns = PHASE_COLUMNS if temperature_k is None else PHASE_COLUMNS + THERMAL_COLUMNS
@@ -233,7 +233,7 @@ def find_analysis(identifier: str | None) -> orm.ProcessNode:
     from aiida import orm
 
     from aiida_polymorph.cli.nodes import load
-    from aiida_polymorph.report.results import latest_analysis
+    from aiida_polymorph.results.analysis import latest_analysis
     from aiida_polymorph.workflows.reasons import why_not
 
     node = load(identifier) if identifier else latest_analysis()

@@ -14,7 +14,7 @@ from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
     from aiida_polymorph.data.record import RecordData
-    from aiida_polymorph.report.free_energy_nodes import Result
+    from aiida_polymorph.results.free_energies import Result
 
 COLUMNS: list[Column] = [
     ("below", "first", ""),
@@ -86,7 +86,7 @@ def phases_of(nodes: Sequence[str], names: Mapping[str, str]) -> list[Result]:
     """
     from aiida_polymorph.cli.nodes import load
     from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
-    from aiida_polymorph.report.free_energy_nodes import renamed, result_of, the_same
+    from aiida_polymorph.results.free_energies import renamed, result_of, the_same
 
     results = renamed([result_of(load(node)) for node in nodes], names)
     for result in results:
@@ -138,7 +138,7 @@ def draw_figure(found: RecordData, inputs: Mapping[str, Any], file: str) -> Path
     from aiida_polymorph.calculations.functions.coexistence import line_of, phase_surfaces
     from aiida_polymorph.report.canvas import new_figure, save_figure
     from aiida_polymorph.report.thermo_figures import phase_regions
-    from aiida_polymorph.thermodynamics.stable_phases import dynamics_diagram
+    from aiida_polymorph.thermodynamics.diagrams.stable_phases import dynamics_diagram
 
     gibbs_energies = {key: node for key, node in inputs.items() if key.startswith("phase_")}
     surfaces = phase_surfaces(inputs["names"].get_dict(), inputs["atoms"].value, gibbs_energies)

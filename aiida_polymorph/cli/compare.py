@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aiida import orm
 
-    from aiida_polymorph.report.free_energy_nodes import Result
+    from aiida_polymorph.results.free_energies import Result
 
 COLUMNS: list[Column] = [
     ("phase", "name", ""),
@@ -124,9 +124,9 @@ def compare_command(
       aiida-polymorph compare 211 240 268 --phases phases.extxyz.gz --relative-to pyrite --figures figures
       aiida-polymorph compare 211 240 --phases 184 --temperature 1600 --name 211=rutile --json
     """
-    from aiida_polymorph.report.collect_comparison import collect_comparison
     from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
-    from aiida_polymorph.report.free_energy_nodes import renamed
+    from aiida_polymorph.results.comparison import collect_comparison
+    from aiida_polymorph.results.free_energies import renamed
 
     results = renamed(load_results(nodes), dict(names))
     comparison = collect_comparison(results, phase_source(phases), temperatures, relative_to)
@@ -138,7 +138,7 @@ def compare_command(
     else:
         click.echo(comparison_text(rows, summary, comparison.formula))
     if figures is not None:
-        from aiida_polymorph.report.comparison_gallery import write_comparison
+        from aiida_polymorph.results.comparison_gallery import write_comparison
 
         for written in write_comparison(comparison, results, summary, figures):
             say(f"Written: {written}")
@@ -151,7 +151,7 @@ def load_results(identifiers: Sequence[str]) -> list[Result]:
         ValueError: if there is no such node, or it has none.
     """
     from aiida_polymorph.cli.nodes import load
-    from aiida_polymorph.report.free_energy_nodes import result_of
+    from aiida_polymorph.results.free_energies import result_of
 
     results = {result.data.pk: result for result in (result_of(load(each)) for each in identifiers)}
     for result in results.values():

@@ -86,7 +86,7 @@ def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
 
 def lowest_phases(analysis: orm.ProcessNode, pressure_gpa: float) -> list[dict[str, Any]]:
     """Return the rows of the phases nearest to the hull, the stable one first."""
-    from aiida_polymorph.report.results import phase_rows
+    from aiida_polymorph.results.analysis import phase_rows
 
     rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=TEMPERATURE_K)
     stated = [row for row in rows if row["above_hull_ev"] is not None]

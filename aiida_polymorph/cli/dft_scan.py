@@ -188,7 +188,7 @@ def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNo
         ValueError: if a node is none with results, or of another composition.
     """
     from aiida_polymorph.cli.nodes import load
-    from aiida_polymorph.report.collect import points_of
+    from aiida_polymorph.results.report_data import points_of
 
     scans = [load(identifier) for identifier in identifiers]
     for scan in scans:
@@ -215,7 +215,7 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     from aiida_polymorph.cli.scan_progress import chains_of
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
-    from aiida_polymorph.report.scans import scan_rows
+    from aiida_polymorph.results.scans import scan_rows
     from aiida_polymorph.structures import StructureSet
     from aiida_polymorph.workflows.reasons import why_not
 
@@ -280,7 +280,7 @@ def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _method(row: Mapping[str, Any]) -> str:
-    from aiida_polymorph.thermodynamics.enthalpy_curves import method_name
+    from aiida_polymorph.thermodynamics.static.enthalpy_curves import method_name
 
     return method_name(row["engine"], row["functional"])
 

@@ -89,7 +89,7 @@ def structures_to_export(identifier: str) -> StructureSet:
     """
     from aiida_polymorph.cli.analyse import find_analysis
     from aiida_polymorph.cli.nodes import load, structure_set
-    from aiida_polymorph.report.results import PROCESS_LABEL, phase_set
+    from aiida_polymorph.results.analysis import PROCESS_LABEL, phase_set
 
     if getattr(load(identifier), "process_label", None) == PROCESS_LABEL:
         return phase_set(find_analysis(identifier))

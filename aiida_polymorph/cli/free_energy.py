@@ -167,9 +167,9 @@ def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
 def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
     """Draw the integrands of free energies side by side, where a phase has lasted."""
     from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.report.comparison_gallery import free_energy_figure
     from aiida_polymorph.report.free_energy_figures import has_curve
-    from aiida_polymorph.report.free_energy_nodes import formula_of
+    from aiida_polymorph.results.comparison_gallery import free_energy_figure
+    from aiida_polymorph.results.free_energies import formula_of
 
     found = [node.outputs.free_energy for node in nodes]
     if not any(has_curve(each.to_arrays()) for each in found):

@@ -138,7 +138,7 @@ def integrate_command(
 def draw_losses(node: Any, name: str, folder: Path) -> None:
     """Write a picture of each place where a phase does not last, `NAME-TK-PGPa.png`, and say what became of it."""
     from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.report.transformation_figure import transformation_figure
+    from aiida_polymorph.results.transformation_figure import transformation_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     for child in node.called:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_polymorph.driver.streaming import parse_records
+from aiida_polymorph.relaxation.driver.streaming import parse_records
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -144,7 +144,7 @@ class Stream:
     """What a running job has written so far; only what is new is read."""
 
     def __init__(self, folder: Path) -> None:
-        from aiida_polymorph.driver.job import RESULTS_FILE
+        from aiida_polymorph.relaxation.driver.job import RESULTS_FILE
 
         self._path = folder / RESULTS_FILE
         self._offset, self._relaxed = 0, 0

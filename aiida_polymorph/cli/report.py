@@ -34,8 +34,8 @@ def explain_command(phase: str, node: str | None, pressure_gpa: float, temperatu
     """
     from dataclasses import asdict
 
-    from aiida_polymorph.report.collect import explain
-    from aiida_polymorph.report.explain import explain_text
+    from aiida_polymorph.results.explain import explain_text
+    from aiida_polymorph.results.report_data import explain
 
     explanation = explain(find_analysis(node), phase, pressure_gpa, temperature_k)
     print_json(asdict(explanation)) if as_json else click.echo(explain_text(explanation))
@@ -76,8 +76,8 @@ def write_page(
     analysis: orm.ProcessNode, output: str, scans: Sequence[orm.ProcessNode] = (), relative_to: str | None = None
 ) -> str:
     """Write the report of an analysis, with scans of enthalpies in it, and return the absolute path."""
-    from aiida_polymorph.report.collect import report_data
     from aiida_polymorph.report.html import write_report
+    from aiida_polymorph.results.report_data import report_data
 
     path = Path(output).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

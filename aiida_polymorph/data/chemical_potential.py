@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from aiida_polymorph.data.record import RecordData
 
 if TYPE_CHECKING:
-    from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+    from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
 
 class ChemicalPotentialData(RecordData):
@@ -25,6 +25,6 @@ class ChemicalPotentialData(RecordData):
 
     def to_potentials(self) -> ChemicalPotentials:
         """Return the chemical potentials."""
-        from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+        from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
         return ChemicalPotentials.from_arrays(self.value("names"), self.to_arrays())

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from aiida_polymorph.data.record import RecordData
-from aiida_polymorph.thermodynamics.free_energy import FreeEnergy
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.free_energy.result import FreeEnergy
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 
 PLAIN = ("temperature", "pressure_gpa", "method", "convention", "finite_size", "atoms", "steps", "reason")
 

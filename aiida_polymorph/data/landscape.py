@@ -8,7 +8,7 @@ import numpy as np
 
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.merging import indices_of
+from aiida_polymorph.relaxation.merging import indices_of
 from aiida_polymorph.structures import StructureSet
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """Structure files in and out."""
 
-from .files import read_structures, write_structures
+from aiida_polymorph.formats.files import read_structures, write_structures
 
 __all__ = ["read_structures", "write_structures"]

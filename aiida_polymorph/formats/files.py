@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from ..structures import StructureSet
-from ..units import GPA
-from .res import ResEntry, format_res, parse_res
+from aiida_polymorph.formats.res import ResEntry, format_res, parse_res
+from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.units import GPA
 
 FORMATS = ("extxyz", "res", "cif")
 COLUMNS: dict[str, Any] = {

@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.geometry import cellpar_to_cell
 
-from ..structures import StructureSet
+from aiida_polymorph.structures import StructureSet
 
 CONVERTED = "cabal-"
 """Begins the name where AIRSS's cabal converted a file: there pressure and enthalpy are 0.0 for want of any."""

@@ -77,8 +77,8 @@ def task_files(
     Raises:
         ValueError: if the potential is not one of LAMMPS or doesn't know an element.
     """
-    if potential.engine != "lammps":
-        raise ValueError(f"potential {potential.name!r} runs with {potential.engine}; molecular dynamics needs LAMMPS")
+    if potential.backend != "lammps":
+        raise ValueError(f"potential {potential.name!r} runs with {potential.backend}; molecular dynamics needs LAMMPS")
     atoms = lammps_frame(atoms)
     files = {
         DATA_FILE: data_file(atoms, potential),

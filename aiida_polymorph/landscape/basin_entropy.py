@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from aiida_polymorph.landscape.linked import linked_components
+from aiida_polymorph.landscape.connected import linked_components
 from aiida_polymorph.landscape.poisson_lognormal import log_likelihood
 
 PRIOR_SCATTER = 1.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_polymorph.landscape.entropy_correction import CorrectionFit, enthalpy_correction, fit_a
-from aiida_polymorph.thermodynamics.comparison import Agreement, agreement, centring, comparable
+from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement, agreement, centring, comparable
 
 SPARE = 3
 """The correction is fitted where there are at least so many more values than pressures."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from aiida_polymorph.landscape.pressure_model import PressureModel
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
 EXTRAPOLATED = "outside of what the surrogate was trained on"
 LEFT = "not a minimum here: its structure turns into another phase when relaxed"

@@ -13,9 +13,9 @@ from aiida.parsers import Parser
 
 from aiida_polymorph.calculations.relax_set import ERROR_FILE
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.job import END_MARKER, RESULTS_FILE, SUMMARY_FILE
-from aiida_polymorph.relaxation import minimiser_description, read_results, read_summary
-from aiida_polymorph.statistics import count
+from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation.jobs import minimiser_description, read_results, read_summary
+from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
 
 LAST_WORDS = 400

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from aiida_polymorph.landscape.entropy_comparison import EntropyComparison, EntropyPairs, compare_entropies
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.comparison import (
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.comparison import (
     Agreement,
     Place,
     Surfaces,
@@ -20,7 +20,7 @@ from aiida_polymorph.thermodynamics.comparison import (
     most_often_lowest,
     relative_to,
 )
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 
 COMPUTED = ("integration", "harmonic")
 SOURCES = (*COMPUTED, "basin")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ import numpy as np
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, STYLE, new_figure, pretty_formula
 from aiida_polymorph.report.labels import spread
 from aiida_polymorph.report.tables import Cell, Table, cell
-from aiida_polymorph.thermodynamics.enthalpy_curves import (
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import (
     EnthalpyCurve,
     by_method,
     check_reference,
     relative_enthalpies,
 )
-from aiida_polymorph.thermodynamics.enthalpy_transitions import StableSequence, transitions
+from aiida_polymorph.thermodynamics.static.enthalpy_transitions import StableSequence, transitions
 from aiida_polymorph.units import KCAL_PER_MOL
 
 if TYPE_CHECKING:

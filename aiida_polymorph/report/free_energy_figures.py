@@ -14,9 +14,9 @@ from aiida_polymorph.landscape.entropy_comparison import EntropyComparison
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
 from aiida_polymorph.report.comparison import Comparison, along_pressure
 from aiida_polymorph.report.thermo_figures import relative_curves
-from aiida_polymorph.thermodynamics.comparison import Agreement
-from aiida_polymorph.thermodynamics.frenkel_ladd import quadrature
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import quadrature
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ from aiida_polymorph.report import figures, thermo_figures
 from aiida_polymorph.report.canvas import new_figure, save_figure
 from aiida_polymorph.report.data import LandscapeView, ReportData
 from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
-from aiida_polymorph.thermodynamics.phase_diagram import PhaseDiagram, phase_diagram
+from aiida_polymorph.thermodynamics.diagrams.phase_diagram import PhaseDiagram, phase_diagram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from aiida_polymorph.report.chemiscope import MISSING, chemiscope_available, wri
 from aiida_polymorph.report.data import ReportData
 from aiida_polymorph.report.enthalpy_figure import enthalpy_table
 from aiida_polymorph.report.tables import Cell, Table
-from aiida_polymorph.thermodynamics.curve_checks import check_curves
-from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
+from aiida_polymorph.thermodynamics.static.curve_checks import check_curves
+from aiida_polymorph.thermodynamics.static.enthalpy_transitions import transitions
 
 
 @dataclass(frozen=True)

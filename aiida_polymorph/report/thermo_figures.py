@@ -14,8 +14,8 @@ import numpy as np
 
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
 from aiida_polymorph.report.labels import label_points, spread
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.phase_diagram import PhaseDiagram
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.phase_diagram import PhaseDiagram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

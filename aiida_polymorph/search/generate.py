@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from ase.data import atomic_numbers
 
-from ..structures import StructureSet
-from .recipe import Recipe
+from aiida_polymorph.search.recipe import Recipe
+from aiida_polymorph.structures import StructureSet
 
 CELL_TRIES = 1000
 STRUCTURE_TRIES = 50
@@ -113,7 +113,7 @@ def _random_structure(
 def _symmetric_structure(
     recipe: Recipe, box: Box, formula_units: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    from .symmetric import symmetric_structure
+    from aiida_polymorph.search.symmetric import symmetric_structure
 
     found = symmetric_structure(recipe, formula_units, rng)
     if found is None:

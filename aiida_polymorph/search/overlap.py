@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 
-from ..driver.plausibility import implausible, shortest_distance
+from aiida_polymorph.relaxation.driver.plausibility import implausible, shortest_distance
 
 OVERLAP = 0.5
 """Part of the sum of the covalent radii below which atoms overlap; bonds at 100 GPa are at about 0.8."""

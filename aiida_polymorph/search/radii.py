@@ -21,7 +21,7 @@ from math import pi, sqrt
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii, reference_states
 
-from ..structures import NON_METALS
+from aiida_polymorph.structures import NON_METALS
 
 IONIC_PACKING = 0.77
 COVALENT_PACKING = 0.3

@@ -13,8 +13,8 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from ..structures import composition_formula, formula_units_of, reduced_composition
-from .radii import propose_minimum_separations, propose_volume
+from aiida_polymorph.search.radii import propose_minimum_separations, propose_volume
+from aiida_polymorph.structures import composition_formula, formula_units_of, reduced_composition
 
 DENSEST_PACKING = pi / sqrt(18)
 """Largest fraction of space that equal spheres fill (Kepler), 0.7405."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .recipe import Recipe
+from aiida_polymorph.search.recipe import Recipe
 
 if TYPE_CHECKING:
     from pyxtal.symmetry import Group

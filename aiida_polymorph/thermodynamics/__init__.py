@@ -1,1 +1,1 @@
-"""Chemical potentials and phase diagrams."""
+"""Thermodynamics, in rooms by what they answer: sampling, free_energy, phonons, surfaces, diagrams, static."""

@@ -9,6 +9,9 @@ from aiida.common.links import LinkType
 from aiida.engine import ProcessState, WorkChain
 
 CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+SINGLE_OUTPUT = "result"
+"""Label of the output of a calcfunction that returns one node."""
+
 BEGUN = (ProcessState.RUNNING, ProcessState.WAITING)
 
 
@@ -36,12 +39,17 @@ def submit_once(workchain: WorkChain, label: str, process: Any, **inputs: Any) -
     return child
 
 
-def run_once(workchain: WorkChain, label: str, function: Any, **inputs: Any) -> orm.Data:
-    """Run a calcfunction with one output under this label, or return what it gave before."""
+def run_once(workchain: WorkChain, label: str, function: Any, **inputs: Any) -> Any:
+    """Run a calcfunction under this label, or return what it gave when the step ran before.
+
+    Returns:
+        As the function itself: its node, or with several outputs a dictionary of their names and nodes.
+    """
     child = called_child(workchain.node, label)
-    if child is not None and child.is_finished_ok:
-        return child.outputs.result
-    return function(**inputs, metadata={"call_link_label": label})
+    if child is None or not child.is_finished_ok:
+        return function(**inputs, metadata={"call_link_label": label})
+    outputs = {name: child.outputs[name] for name in child.outputs}
+    return outputs[SINGLE_OUTPUT] if set(outputs) == {SINGLE_OUTPUT} else outputs
 
 
 def _is_alive(child: orm.ProcessNode) -> bool:

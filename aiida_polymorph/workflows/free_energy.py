@@ -21,8 +21,13 @@ from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import plain
 from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
-from aiida_polymorph.thermodynamics.assembly import TOLERANCE
-from aiida_polymorph.thermodynamics.routes import first_springs, first_switching, next_springs, next_switching
+from aiida_polymorph.thermodynamics.free_energy.assembly import TOLERANCE
+from aiida_polymorph.thermodynamics.free_energy.routes import (
+    first_springs,
+    first_switching,
+    next_springs,
+    next_switching,
+)
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.parameters import define_parameters, validate_parameters

@@ -19,7 +19,7 @@ from aiida_polymorph.calculations.functions.harmonic import combine_harmonic
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.thermodynamics.rungs import ladder, rung_reason
+from aiida_polymorph.thermodynamics.phonons.volume_grid import ladder, rung_reason
 from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task

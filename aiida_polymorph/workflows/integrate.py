@@ -14,8 +14,9 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.lammps.settings import SweepSettings
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
-from aiida_polymorph.thermodynamics.gibbs_surface import (
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import (
     Place,
     State,
     grid,
@@ -23,9 +24,8 @@ from aiida_polymorph.thermodynamics.gibbs_surface import (
     missing_temperatures,
     stretches,
 )
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.sweep import sweep_settings
-from aiida_polymorph.thermodynamics.swept_surface import lower_reach
+from aiida_polymorph.thermodynamics.surfaces.sweep import sweep_settings
+from aiida_polymorph.thermodynamics.surfaces.swept_surface import lower_reach
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain

@@ -9,11 +9,11 @@ from aiida import orm
 from aiida.engine import ProcessSpec
 
 from aiida_polymorph.calculations.validation import problem_of
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 
 PARAMETERS_HELP = (
     "temperature (K), pressure_gpa, method, target_error (eV per formula unit), target_atoms, ...; see "
-    "aiida_polymorph.thermodynamics.parameters.FreeEnergyParameters."
+    "aiida_polymorph.thermodynamics.free_energy.parameters.FreeEnergyParameters."
 )
 
 

@@ -25,7 +25,7 @@ from aiida_polymorph.calculations.functions.structures import (
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.merging import missing
+from aiida_polymorph.relaxation.merging import missing
 from aiida_polymorph.workflows.children import run_once
 from aiida_polymorph.workflows.jobs import JobWorkChain
 from aiida_polymorph.workflows.options import validate_options

@@ -20,7 +20,7 @@ from aiida_polymorph.calculations.relax_set import ONE_PROCESS, count_processes
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.merging import merge
+from aiida_polymorph.relaxation.merging import merge
 from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once

@@ -6,7 +6,7 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext
 
 from aiida_polymorph.calculations.functions.free_energy import make_supercell, parameters_of, take_minimum
 from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.thermodynamics.supercell import size_problem
+from aiida_polymorph.thermodynamics.sampling.supercell import size_problem
 from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.tasks import DynamicsMixin, task
 

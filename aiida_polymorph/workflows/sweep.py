@@ -12,7 +12,7 @@ from aiida_polymorph.calculations.functions.free_energy import parameters_of
 from aiida_polymorph.calculations.functions.sweep import take_sweeps
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.record import RecordData
-from aiida_polymorph.thermodynamics.sweep import sweep_settings
+from aiida_polymorph.thermodynamics.surfaces.sweep import sweep_settings
 from aiida_polymorph.workflows.supercell import SupercellMixin
 from aiida_polymorph.workflows.tasks import task, validate_phase
 

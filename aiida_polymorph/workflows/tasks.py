@@ -30,8 +30,8 @@ def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     if problem or not {"structure", "potential"} <= set(inputs):
         return problem
     potential = inputs["potential"].to_potential()
-    if potential.engine != "lammps":
-        return f"potential {potential.name!r} runs with {potential.engine}; free energies need one of LAMMPS"
+    if potential.backend != "lammps":
+        return f"potential {potential.name!r} runs with {potential.backend}; free energies need one of LAMMPS"
     return problem_of(potential.check_species, inputs["structure"].get_ase().get_chemical_symbols())
 
 

@@ -13,9 +13,9 @@ from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.landscape.fingerprints import compute_fingerprints
 from aiida_polymorph.landscape.phases import nearest
 from aiida_polymorph.landscape.settings import AnalysisSettings
-from aiida_polymorph.report.results import by_pressure, phase_rows
+from aiida_polymorph.results.analysis import by_pressure, phase_rows
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
 Row = dict[str, Any]
 

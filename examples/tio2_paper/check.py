@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from aiida import load_profile, orm
 
-from aiida_polymorph.merging import indices_of
+from aiida_polymorph.relaxation.merging import indices_of
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.search import SearchWorkChain
 

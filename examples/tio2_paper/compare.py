@@ -28,8 +28,8 @@ from aiida_polymorph.cli.analyse import find_analysis
 from aiida_polymorph.data.record import plain
 from aiida_polymorph.landscape.entropy_correction import enthalpy_correction
 from aiida_polymorph.report.canvas import new_figure, save_figure
-from aiida_polymorph.report.collect import report_data
 from aiida_polymorph.report.gallery import all_pictures
+from aiida_polymorph.results.report_data import report_data
 
 if TYPE_CHECKING:
     from aiida import orm

@@ -22,11 +22,11 @@ from joblib import Parallel, delayed
 from multiplicity import log_multiplicity
 from reference_data import Table, entry, read_tables
 
-from aiida_polymorph.driver.engines import make_engine
 from aiida_polymorph.landscape.basin_entropy import fit_basin_entropy
 from aiida_polymorph.landscape.symmetry import point_group_order, primitive_cell
+from aiida_polymorph.relaxation.driver.calculators import make_calculator
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy
+from aiida_polymorph.thermodynamics.phonons.harmonic_entropy import harmonic_entropy
 
 TEMPERATURE_K = 700.0
 WINDOW = 0.5
@@ -148,7 +148,7 @@ def table_entropy(tables: dict[str, Table], name: str, pressure_gpa: float) -> f
 
 def harmonic_entropies(potential: dict[str, Any], structures: list[Atoms]) -> list[float]:
     """Return the harmonic entropy of relaxed structures, nan where there is no restoring force somewhere."""
-    engine = make_engine(potential)
+    engine = make_calculator(potential)
 
     def forces(atoms: Atoms) -> np.ndarray:
         cell = np.asarray(atoms.cell)

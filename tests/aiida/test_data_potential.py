@@ -12,7 +12,7 @@ from aiida_polymorph.potential import Potential, load_potential
 
 TERSOFF = {
     "name": "tersoff",
-    "engine": "lammps",
+    "backend": "lammps",
     "species": ["Si"],
     "units": "metal",
     "commands": ["pair_style tersoff", "pair_coeff * * Si.tersoff Si"],
@@ -44,7 +44,7 @@ def test_can_be_queried_by_species():
 
 def test_what_is_no_potential_is_refused():
     node = PotentialData.from_potential(Potential.from_dict(TERSOFF))
-    node.base.attributes.set("engine", "abacus")
+    node.base.attributes.set("backend", "abacus")
     with pytest.raises(ValidationError, match="engine is 'abacus'"):
         node.store()
 

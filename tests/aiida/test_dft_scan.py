@@ -13,8 +13,8 @@ import dft
 from ase import Atoms
 
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain, effort
 from aiida_polymorph.workflows.pressure_chain import outwards

@@ -23,9 +23,9 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import Engine, Reading, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.parsers.castep import CastepParser
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 
@@ -269,7 +269,7 @@ class LennardJonesEngine(Engine):
         return Potential.from_dict(
             {
                 "name": functional,
-                "engine": "ase",
+                "backend": "ase",
                 "species": ["Ar"],
                 "calculator": "ase.calculators.lj.LennardJones",
                 "arguments": {"sigma": float(self.functionals[functional]), **parameters},

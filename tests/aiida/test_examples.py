@@ -22,11 +22,11 @@ from ase.spacegroup import crystal
 
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
 from aiida_polymorph.cli import main
-from aiida_polymorph.driver.parameters import RelaxParameters
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.relaxation import relax
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
@@ -268,7 +268,7 @@ def test_all_exit_codes_are_documented():
 
 
 def potentials() -> list[tuple[str, str]]:
-    return [(page.stem, match["text"]) for page, match in blocks("yaml") if "engine:" in match["text"]]
+    return [(page.stem, match["text"]) for page, match in blocks("yaml") if "backend:" in match["text"]]
 
 
 @pytest.mark.parametrize(("page", "text"), potentials())

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.free_energy import compute_free_energy
 from aiida_polymorph.lammps.system import END_MARKER
+from aiida_polymorph.local.free_energy import compute_free_energy
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
@@ -27,7 +27,7 @@ from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 
 ARGON = {
     "name": "argon",
-    "engine": "lammps",
+    "backend": "lammps",
     "species": ["Ar"],
     "units": "metal",
     "commands": ["pair_style lj/cut 6.5", "pair_modify shift yes", "pair_coeff 1 1 0.0104 3.405"],

@@ -12,8 +12,8 @@ from aiida.manage.caching import enable_caching
 from ase.build import bulk
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.report.collect import report_data
-from aiida_polymorph.report.results import analysis_summary, phase_rows
+from aiida_polymorph.results.analysis import analysis_summary, phase_rows
+from aiida_polymorph.results.report_data import report_data
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 

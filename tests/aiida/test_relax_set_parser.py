@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.plugins import ParserFactory
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.driver.job import END_MARKER
+from aiida_polymorph.relaxation.driver.job import END_MARKER
 
 SUMMARY = json.dumps({"wall_seconds": 12.5, "engine": {"name": "ASE", "version": "3"}, "asked": 99})
 DONE = f"6 of 6\n{END_MARKER}\n"

@@ -15,16 +15,16 @@ from fields import PHASE_FIELDS, THERMAL_FIELDS
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.formats import read_structures
-from aiida_polymorph.report.collect import explain, report_data
-from aiida_polymorph.report.explain import explain_text
 from aiida_polymorph.report.html import write_report
-from aiida_polymorph.report.provenance import jobs_below, searches_of
-from aiida_polymorph.report.results import (
+from aiida_polymorph.results.analysis import (
     analysis_summary,
     latest_analysis,
     phase_rows,
     searched_structures,
 )
+from aiida_polymorph.results.explain import explain_text
+from aiida_polymorph.results.provenance import jobs_below, searches_of
+from aiida_polymorph.results.report_data import explain, report_data
 from aiida_polymorph.units import KB
 
 SUMMARY_FIELDS = {"node", "structures", "phases", "found_once", "eps", "surrogate", "basin_entropy"}

@@ -13,7 +13,7 @@ import pytest
 from aiida.engine import run_get_node
 
 from aiida_polymorph.formats import read_structures
-from aiida_polymorph.report.results import phase_rows
+from aiida_polymorph.results.analysis import phase_rows
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.units import KCAL_PER_MOL
 from aiida_polymorph.workflows.search import SearchWorkChain

@@ -12,14 +12,14 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.report.canvas import save_figure
-from aiida_polymorph.report.transformation_figure import transformation_figure
+from aiida_polymorph.results.transformation_figure import transformation_figure
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 
 ARGON = {
     "name": "argon",
-    "engine": "lammps",
+    "backend": "lammps",
     "species": ["Ar"],
     "units": "metal",
     "commands": ["pair_style lj/cut 6.5", "pair_modify shift yes", "pair_coeff 1 1 0.0104 3.405"],

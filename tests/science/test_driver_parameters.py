@@ -5,8 +5,8 @@ from __future__ import annotations
 import ase.units
 import pytest
 
-from aiida_polymorph.driver import units
-from aiida_polymorph.driver.parameters import RelaxParameters
+from aiida_polymorph.relaxation.driver import units
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 
 
 def test_defaults_and_round_trip():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from aiida_polymorph.driver.streaming import cut_torn_line, parse_records, to_line
+from aiida_polymorph.relaxation.driver.streaming import cut_torn_line, parse_records, to_line
 
 
 def test_numbers_that_are_not_finite_become_null():

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_polymorph.driver.job import END_MARKER, RESULTS_FILE
-from aiida_polymorph.driver.streaming import parse_records
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.relaxation import read_results, read_summary, write_job
+from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE
+from aiida_polymorph.relaxation.driver.streaming import parse_records
+from aiida_polymorph.relaxation.jobs import read_results, read_summary, write_job
 from aiida_polymorph.structures import StructureSet
 
 FAULTY = '''

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.einstein import draw_displacements, einstein_free_energy, translation
+from aiida_polymorph.thermodynamics.free_energy.einstein import draw_displacements, einstein_free_energy, translation
 from aiida_polymorph.units import KB
 
 TEMPERATURE = 700.0

@@ -17,8 +17,8 @@ import pytest
 import spglib
 from ase import Atoms
 
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
-from aiida_polymorph.relaxation import relax
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.units import KCAL_PER_MOL
 

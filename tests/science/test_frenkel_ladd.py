@@ -8,8 +8,8 @@ import pytest
 from ase import Atoms
 
 from aiida_polymorph.lammps.settings import SpringsSettings
-from aiida_polymorph.thermodynamics.einstein import einstein_free_energy, translation
-from aiida_polymorph.thermodynamics.frenkel_ladd import (
+from aiida_polymorph.thermodynamics.free_energy.einstein import einstein_free_energy, translation
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     STIFFNESS,
     allot_steps,
     anharmonic_energy,
@@ -21,7 +21,7 @@ from aiida_polymorph.thermodynamics.frenkel_ladd import (
     truncation_error,
     virial_controls,
 )
-from aiida_polymorph.thermodynamics.routes import (
+from aiida_polymorph.thermodynamics.free_energy.routes import (
     DRAWS,
     POINTS,
     Target,
@@ -31,8 +31,8 @@ from aiida_polymorph.thermodynamics.routes import (
     next_springs,
     springs_by_atom,
 )
-from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.supercell import primitive_cell
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell
 from aiida_polymorph.units import KB
 
 TEMPERATURE = 600.0

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from test_integration import enthalpy, gibbs, volume
 
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
-from aiida_polymorph.thermodynamics.gibbs_surface import (
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import (
     MOST_POINTS,
     State,
     gibbs_surface,
     missing_pressures,
     missing_temperatures,
 )
-from aiida_polymorph.thermodynamics.series import Estimate
 
 TEMPERATURES, PRESSURES = [700.0, 1000.0, 1600.0], [0.0, 20.0, 40.0]
 MELTED = State(UNKNOWN, UNKNOWN, "molten")

@@ -9,8 +9,8 @@ from ase.units import kB
 
 pytest.importorskip("phonopy")
 
-from aiida_polymorph.thermodynamics.harmonic import harmonic_entropy, multiples
-from aiida_polymorph.thermodynamics.phonons import displaced_positions, phonons_from_forces
+from aiida_polymorph.thermodynamics.phonons.harmonic_entropy import harmonic_entropy, multiples
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import displaced_positions, phonons_from_forces
 
 SPACING, SPRING = 3.0, 0.7
 CRYSTAL = Atoms("Ar", cell=[SPACING] * 3, pbc=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN, FreeEnergy, infinite_size
-from aiida_polymorph.thermodynamics.series import Estimate
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN, FreeEnergy, infinite_size
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import KCAL_PER_MOL
 
 FINITE = {72: -0.702, 270: -0.194, 576: -0.093, 1200: -0.046}

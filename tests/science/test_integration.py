@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.integration import (
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.integration import (
     Curve,
     along_isobar,
     along_isotherm,
     closure,
 )
-from aiida_polymorph.thermodynamics.series import Estimate
 from aiida_polymorph.units import GPA, KB
 
 STEP = 1e-4

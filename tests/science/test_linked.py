@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aiida_polymorph.landscape.linked import linked_components
+from aiida_polymorph.landscape.connected import linked_components
 
 
 def test_a_chain_links():

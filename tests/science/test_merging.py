@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_polymorph.merging import merge, missing, pool
-from aiida_polymorph.statistics import count
+from aiida_polymorph.relaxation.merging import merge, missing, pool
+from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.phase_diagram import (
+from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.phase_diagram import (
     coexistence_at_pressure,
     coexistence_at_temperature,
     coexistence_lines,

@@ -11,8 +11,8 @@ pytest.importorskip("phonopy")
 
 from aiida_polymorph.lammps.system import lammps_frame
 from aiida_polymorph.references import load_references
-from aiida_polymorph.thermodynamics.assembly import in_lammps_frame, phonon_cells
-from aiida_polymorph.thermodynamics.phonons import (
+from aiida_polymorph.thermodynamics.free_energy.assembly import in_lammps_frame, phonon_cells
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import (
     HBAR_SQUARED,
     Phonons,
     bulk_free_energy,
@@ -22,7 +22,7 @@ from aiida_polymorph.thermodynamics.phonons import (
     quantum_energy,
     supercell_free_energy,
 )
-from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell
+from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell
 from aiida_polymorph.units import KB
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Point group symmetries")

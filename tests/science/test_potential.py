@@ -8,8 +8,8 @@ import pytest
 
 from aiida_polymorph.potential import Potential, load_potential, shipped_potentials
 
-LAMMPS = {"name": "soft", "engine": "lammps", "species": ["Ti", "O"], "commands": ["pair_style soft 1.0"]}
-ASE = {"name": "lj", "engine": "ase", "species": ["Ar"], "calculator": "ase.calculators.lj.LennardJones"}
+LAMMPS = {"name": "soft", "backend": "lammps", "species": ["Ti", "O"], "commands": ["pair_style soft 1.0"]}
+ASE = {"name": "lj", "backend": "ase", "species": ["Ar"], "calculator": "ase.calculators.lj.LennardJones"}
 
 
 def test_dictionary_round_trip_survives_json():
@@ -36,7 +36,7 @@ def test_shipped_potential_is_neutral_and_knows_its_elements():
 def test_files_are_read_beside_the_potential(tmp_path):
     (tmp_path / "TiO2.eam").write_text("numbers\n")
     path = tmp_path / "eam.yaml"
-    path.write_text("name: e\nengine: lammps\nspecies: [Ti, O]\ncommands: pair_style eam\nfiles: [TiO2.eam]\n")
+    path.write_text("name: e\nbackend: lammps\nspecies: [Ti, O]\ncommands: pair_style eam\nfiles: [TiO2.eam]\n")
     assert load_potential(str(path)).files == {"TiO2.eam": "numbers\n"}
     (tmp_path / "TiO2.eam").unlink()
     with pytest.raises(ValueError, match=r"eam\.yaml.*TiO2\.eam"):
@@ -46,7 +46,7 @@ def test_files_are_read_beside_the_potential(tmp_path):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({**LAMMPS, "engine": "gulp"}, "engine is 'gulp', must be one of lammps, ase"),
+        ({**LAMMPS, "backend": "gulp"}, "backend is 'gulp', must be one of lammps, ase"),
         ({**LAMMPS, "species": ["Ti", "Oo"]}, "must be a list of elements"),
         ({**LAMMPS, "species": []}, "must be a list of elements"),
         ({**LAMMPS, "units": "si"}, "must be real or metal"),
@@ -56,7 +56,7 @@ def test_files_are_read_beside_the_potential(tmp_path):
         ({**LAMMPS, "files": {"a/b": ""}}, "no folder"),
         ({**ASE, "calculator": "LennardJones"}, "import path"),
         ({**ASE, "cutoff": 3}, "unknown key cutoff"),
-        ({"name": "x", "engine": "ase"}, "species missing"),
+        ({"name": "x", "backend": "ase"}, "species missing"),
     ],
 )
 def test_bad_entries_are_named(entries, message):

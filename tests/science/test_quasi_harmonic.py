@@ -8,11 +8,16 @@ import pytest
 from ase import Atoms
 from scipy.optimize import minimize_scalar
 
-from aiida_polymorph.thermodynamics.free_energy import wavelength_term
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.phonons import HBAR_SQUARED, Phonons
-from aiida_polymorph.thermodynamics.quasi_harmonic import assemble_quasi_harmonic, further, harmonic, quasi_harmonic
-from aiida_polymorph.thermodynamics.rungs import Rung, ladder, rung_reason
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.result import wavelength_term
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import HBAR_SQUARED, Phonons
+from aiida_polymorph.thermodynamics.phonons.quasi_harmonic import (
+    assemble_quasi_harmonic,
+    further,
+    harmonic,
+    quasi_harmonic,
+)
+from aiida_polymorph.thermodynamics.phonons.volume_grid import Rung, ladder, rung_reason
 from aiida_polymorph.units import GPA, KB, KCAL_PER_MOL
 
 VOLUME, BULK_GPA, ENERGY, MASS = 20.0, 100.0, -5.0, 30.0
@@ -218,7 +223,7 @@ def gibbs_of_rutile():
     pytest.importorskip("phonopy")
     if shutil.which("lmp") is None:
         pytest.skip("lmp is not there")
-    from aiida_polymorph.free_energy import compute_free_energy
+    from aiida_polymorph.local.free_energy import compute_free_energy
     from aiida_polymorph.potential import load_potential
     from aiida_polymorph.references import load_references
 

@@ -10,9 +10,10 @@ from ase import Atoms
 from ase.build import bulk
 from independent import enthalpy_forces_stress
 
-from aiida_polymorph.driver.streaming import to_line
+from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import Potential, load_potential
-from aiida_polymorph.relaxation import minimiser_description, read_results, relax, write_job
+from aiida_polymorph.relaxation.driver.streaming import to_line
+from aiida_polymorph.relaxation.jobs import minimiser_description, read_results, write_job
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet

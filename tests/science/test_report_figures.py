@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from report_data import NASTY, invented_landscape, invented_potentials, invented_report
 
 from aiida_polymorph.report import canvas, figures, gallery, labels, thermo_figures
-from aiida_polymorph.thermodynamics.phase_diagram import phase_diagram
+from aiida_polymorph.thermodynamics.diagrams.phase_diagram import phase_diagram
 
 
 def axes(columns=1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from aiida_polymorph.thermodynamics.series import (
+from aiida_polymorph.thermodynamics.sampling.series import (
     controlled_mean,
     series_mean,
     statistical_inefficiency,

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk, make_supercell
 
 from aiida_polymorph.references import load_references
-from aiida_polymorph.thermodynamics.supercell import (
+from aiida_polymorph.thermodynamics.sampling.supercell import (
     build_supercell,
     near_cubic_supercell,
     primitive_cell,

@@ -9,15 +9,15 @@ import pytest
 from ase.build import bulk
 from ase.units import kB
 
-from aiida_polymorph.free_energy import Machine, NotMetastableError, compute_free_energy, equilibrate
 from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.lammps.tasks import LammpsFailedError
+from aiida_polymorph.local.free_energy import Machine, NotMetastableError, compute_free_energy, equilibrate
+from aiida_polymorph.local.isobar import compute_isobar, run_sweeps
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.sweep import compute_isobar, run_sweeps
-from aiida_polymorph.thermodynamics.integration import Curve, along_isobar
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.sweep import Sweep, digest_sweeps, isobar_from_sweeps
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.integration import Curve, along_isobar
+from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, digest_sweeps, isobar_from_sweeps
 from aiida_polymorph.units import KB
 
 LOW, HIGH, SAMPLES = 700.0, 1600.0, 4000

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from test_integration import enthalpy, gibbs, volume
 
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
-from aiida_polymorph.thermodynamics.gibbs_surface import State
-from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.sweep import Sweep
-from aiida_polymorph.thermodynamics.swept_surface import lower_reach, swept_surface
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import State
+from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep
+from aiida_polymorph.thermodynamics.surfaces.swept_surface import lower_reach, swept_surface
 
 TEMPERATURES, PRESSURES = [1600.0, 700.0, 1000.0], [0.0, 20.0, 40.0]
 START = {(700.0, 0.0): Estimate(gibbs(700.0, 0.0), 1e-4)}

@@ -5,15 +5,15 @@ import pytest
 from ase.build import bulk
 
 from aiida_polymorph.lammps.settings import SwitchingSettings
-from aiida_polymorph.thermodynamics.einstein import einstein_free_energy, translation
-from aiida_polymorph.thermodynamics.routes import (
+from aiida_polymorph.thermodynamics.free_energy.einstein import einstein_free_energy, translation
+from aiida_polymorph.thermodynamics.free_energy.routes import (
     PILOT_SWITCHING_STEPS,
     Target,
     digest_switching,
     first_switching,
     next_switching,
 )
-from aiida_polymorph.thermodynamics.switching import Work, pair_work, switching_term
+from aiida_polymorph.thermodynamics.free_energy.switching import Work, pair_work, switching_term
 from aiida_polymorph.units import KB
 
 TEMPERATURE = 500.0

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_polymorph.thermodynamics.curve_checks import check_consistency
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, method_name, relative_enthalpies
-from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
+from aiida_polymorph.thermodynamics.static.curve_checks import check_consistency
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve, method_name, relative_enthalpies
+from aiida_polymorph.thermodynamics.static.enthalpy_transitions import transitions
 from aiida_polymorph.units import KCAL_PER_MOL
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tio2_dft"

@@ -41,11 +41,11 @@ from castep_output import (
     out_cell,
 )
 
-from aiida_polymorph.driver.lammps_engine import LammpsEngine
-from aiida_polymorph.driver.optimiser import ALLOWED_RISE, Relaxation
-from aiida_polymorph.driver.parameters import RelaxParameters
-from aiida_polymorph.driver.units import GPA
 from aiida_polymorph.potential import load_potential
+from aiida_polymorph.relaxation.driver.lammps_calculator import LammpsCalculator
+from aiida_polymorph.relaxation.driver.optimiser import ALLOWED_RISE, Relaxation
+from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
+from aiida_polymorph.relaxation.driver.units import GPA
 
 FAILURES = "CASTEP_STAND_IN_FAILURES"
 FEW_ITERATIONS = 2
@@ -58,7 +58,7 @@ class EnoughError(Exception):
 
 def relax(job: Job) -> list[Frame]:
     """Return the iterations, the start as the first."""
-    engine = LammpsEngine(load_potential("matsui-akaogi").to_dict())
+    engine = LammpsCalculator(load_potential("matsui-akaogi").to_dict())
     engine.load(job.numbers, job.positions, job.cell)
     frames: list[Frame] = []
 

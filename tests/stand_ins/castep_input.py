@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_polymorph.driver.elements import SYMBOLS
+from aiida_polymorph.relaxation.driver.elements import SYMBOLS
 
 TASKS = ("geometryoptimization", "geometryoptimisation")
 FUNCTIONALS = {

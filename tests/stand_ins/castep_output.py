@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from castep_input import ELECTRONS, FUNCTIONALS, Frame, Job
 
-from aiida_polymorph.driver.units import GPA
+from aiida_polymorph.relaxation.driver.units import GPA
 
 STAND_IN = "STAND-IN for CASTEP: Matsui-Akaogi pair potential, not density-functional theory"
 WELCOME = f" | Welcome to a STAND-IN for CASTEP version 17.2   |\n {STAND_IN}\n"

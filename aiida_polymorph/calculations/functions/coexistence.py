@@ -10,8 +10,8 @@ from aiida.engine import calcfunction
 
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.record import RecordData
-from aiida_polymorph.thermodynamics.coexistence import LinePoint, PhaseLine, all_lines
-from aiida_polymorph.thermodynamics.phase_surface import PhaseSurface, fit_surface, phase_points
+from aiida_polymorph.thermodynamics.diagrams.coexistence import LinePoint, PhaseLine, all_lines
+from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhaseSurface, fit_surface, phase_points
 
 POINT = {
     "temperature_k": "temperature",

@@ -12,11 +12,11 @@ from aiida.engine import calcfunction
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.thermodynamics.curve_checks import check_curves
-from aiida_polymorph.thermodynamics.enthalpy_curves import EnthalpyCurve, check_reference, curves_of
-from aiida_polymorph.thermodynamics.enthalpy_transitions import transitions
-from aiida_polymorph.thermodynamics.equation_of_state import equation_of_state
-from aiida_polymorph.thermodynamics.ranking import ranking_agreement
+from aiida_polymorph.thermodynamics.static.curve_checks import check_curves
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve, check_reference, curves_of
+from aiida_polymorph.thermodynamics.static.enthalpy_transitions import transitions
+from aiida_polymorph.thermodynamics.static.equation_of_state import equation_of_state
+from aiida_polymorph.thermodynamics.static.ranking import ranking_agreement
 
 SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""

@@ -7,12 +7,12 @@ from aiida.engine import calcfunction
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy import infinite_size
+from aiida_polymorph.thermodynamics.free_energy.result import infinite_size
 
 
 @calcfunction
 def extrapolate_sizes(structure: orm.StructureData, **sizes: FreeEnergyData) -> FreeEnergyData:
-    """Return the Gibbs energy of the infinite crystal, see `thermodynamics.free_energy.infinite_size`.
+    """Return the Gibbs energy of the infinite crystal, see `thermodynamics.free_energy.result.infinite_size`.
 
     Args:
         structure: gives the composition.

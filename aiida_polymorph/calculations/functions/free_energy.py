@@ -14,7 +14,7 @@ from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import RecordData, plain
 from aiida_polymorph.lammps.tasks import make_settings
-from aiida_polymorph.thermodynamics.assembly import (
+from aiida_polymorph.thermodynamics.free_energy.assembly import (
     assemble,
     digest_phonons,
     in_lammps_frame,
@@ -22,13 +22,13 @@ from aiida_polymorph.thermodynamics.assembly import (
     phonon_cells,
     relaxation_reason,
 )
-from aiida_polymorph.thermodynamics.equilibration import Equilibration, digest_equilibration
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN, FreeEnergy
-from aiida_polymorph.thermodynamics.frenkel_ladd import own_springs
-from aiida_polymorph.thermodynamics.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.routes import digest_springs, digest_switching, draws
-from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.supercell import near_cubic_supercell
+from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import own_springs
+from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN, FreeEnergy
+from aiida_polymorph.thermodynamics.free_energy.routes import digest_springs, digest_switching, draws
+from aiida_polymorph.thermodynamics.sampling.equilibration import Equilibration, digest_equilibration
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell
 
 SCALARS = ("volume_spread", "mean_squares", "shift", "lindemann", "strain", "reason", "steps")
 

@@ -8,9 +8,9 @@ from aiida.engine import calcfunction
 from aiida_polymorph.calculations.functions.free_energy import parameters_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.thermodynamics.assembly import digest_phonons
-from aiida_polymorph.thermodynamics.quasi_harmonic import assemble_quasi_harmonic
-from aiida_polymorph.thermodynamics.rungs import Rung
+from aiida_polymorph.thermodynamics.free_energy.assembly import digest_phonons
+from aiida_polymorph.thermodynamics.phonons.quasi_harmonic import assemble_quasi_harmonic
+from aiida_polymorph.thermodynamics.phonons.volume_grid import Rung
 
 
 @calcfunction

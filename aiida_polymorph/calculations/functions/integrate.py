@@ -11,10 +11,10 @@ from aiida_polymorph.calculations.functions.free_energy import parameters_of
 from aiida_polymorph.calculations.functions.sweep import load_sweeps
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy import UNKNOWN
-from aiida_polymorph.thermodynamics.gibbs_surface import Gibbs, Place, State, gibbs_surface
-from aiida_polymorph.thermodynamics.series import Estimate
-from aiida_polymorph.thermodynamics.swept_surface import swept_surface
+from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Gibbs, Place, State, gibbs_surface
+from aiida_polymorph.thermodynamics.surfaces.swept_surface import swept_surface
 from aiida_polymorph.units import KB
 
 

@@ -10,10 +10,10 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.merging import merge, missing, pool
+from aiida_polymorph.relaxation.merging import merge, missing, pool
+from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
-from aiida_polymorph.statistics import count
 
 GENERATOR_VERSION = 1
 """To be raised whenever `generate` makes other structures than before: this file is part of the caching hash."""

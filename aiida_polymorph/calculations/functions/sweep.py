@@ -7,7 +7,7 @@ from aiida.engine import calcfunction
 
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.lammps.settings import SweepSettings
-from aiida_polymorph.thermodynamics.sweep import Sweep, digest_sweeps
+from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, digest_sweeps
 
 ARRAYS = ("temperatures", "enthalpy", "volume")
 

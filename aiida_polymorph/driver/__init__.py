@@ -1,1 +1,0 @@
-"""What travels with a relaxation job and runs on the computer: needs NumPy and one engine there, nothing else."""

@@ -1,0 +1,1 @@
+"""The runner without AiiDA: relaxations and free energies on this machine."""

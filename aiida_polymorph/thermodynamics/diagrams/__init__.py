@@ -1,0 +1,1 @@
+"""Chemical potentials, coexistence lines, stable phases, and the comparison of sources."""

@@ -1,0 +1,1 @@
+"""Lattice dynamics, the volume grid, and the quasi-harmonic Gibbs energy."""

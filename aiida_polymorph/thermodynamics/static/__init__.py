@@ -1,0 +1,1 @@
+"""Enthalpies without temperature: curves over pressure, transitions, equations of state, ranking."""

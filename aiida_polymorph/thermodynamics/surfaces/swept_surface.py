@@ -1,0 +1,96 @@
+"""Gibbs energies of one phase over a grid of temperatures and pressures, along isobars by sweeps of the temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from aiida_polymorph.thermodynamics.sampling.series import Estimate
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import (
+    Gibbs,
+    Place,
+    State,
+    curve_of,
+    gibbs_surface,
+    loop_gap,
+    reference_for,
+    without,
+)
+from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, SweptPoint, isobar_from_sweeps
+
+Swept = Mapping[Place, SweptPoint]
+
+
+def lower_reach(temperatures: Sequence[float], broken_at: float) -> float | None:
+    """Return up to which temperature (K) to sweep after a crystal was lost at one; None if there is nothing to gain."""
+    return max((t for t in temperatures if min(temperatures) < t < broken_at), default=None)
+
+
+def swept_surface(
+    states: Mapping[Place, State],
+    references: Mapping[Place, Estimate],
+    sweeps: Mapping[Place, tuple[Sweep, Sweep]],
+    losses: Mapping[Place, str],
+    temperatures: Sequence[float],
+    pressures: Sequence[float],
+    kinetic_atoms: int = 0,
+) -> list[Gibbs]:
+    """Return the Gibbs energies at all temperatures and pressures asked for.
+
+    Along the isotherm of the references' temperature to each pressure, and from there by the sweeps.
+
+    Args:
+        states: by temperature and pressure, all at the lowest temperature.
+        references: Gibbs energies by temperature and pressure, all at the lowest temperature.
+        sweeps: up and down of crystals that lasted, by the highest temperature and the pressure.
+        losses: why other sweeps told nothing, likewise.
+        temperatures: asked for, K.
+        pressures: asked for, GPa.
+        kinetic_atoms: see `gibbs_surface`.
+    """
+    known = gibbs_surface(states, references, temperatures, pressures, kinetic_atoms)
+    starts = {each.pressure_gpa: each.value for each in known if each.temperature == min(temperatures)}
+    swept: dict[Place, SweptPoint] = {}
+    for (reach, pressure), ways in sweeps.items():
+        start, reached = starts.get(pressure), [t for t in temperatures if t <= reach]
+        points = isobar_from_sweeps(*ways, start, reached, kinetic_atoms) if start else []
+        swept |= {(point.temperature, pressure): point for point in points}
+    return [_swept(each, states, references, swept, losses) for each in known]
+
+
+def _swept(
+    known: Gibbs,
+    states: Mapping[Place, State],
+    references: Mapping[Place, Estimate],
+    swept: Swept,
+    losses: Mapping[Place, str],
+) -> Gibbs:
+    """Return a place with what the sweeps tell of it."""
+    place = known.temperature, known.pressure_gpa
+    if place in swept:
+        found = swept[place]
+        gap = _gap(states, references, swept, place)
+        return Gibbs(*place, found.gibbs_energy, found.enthalpy, found.volume, gap)
+    if place in states:
+        return known
+    lost = [(reach, why) for (reach, pressure), why in losses.items() if pressure == place[1] and reach >= place[0]]
+    return replace(known, reason=min(lost)[1]) if lost else known
+
+
+def _gap(
+    states: Mapping[Place, State], references: Mapping[Place, Estimate], swept: Swept, place: Place
+) -> Estimate | None:
+    """Return how the other way round compares: along the isobar of the reference first."""
+    reached, (temperature, pressure) = reference_for(states, references, place[1]), place
+    if reached is None:
+        return None
+    (start_temperature, start_pressure), start = reached
+    corner = temperature, start_pressure
+    if temperature == start_temperature or pressure == start_pressure or corner not in swept:
+        return None
+    warm = curve_of([(p, point.volume) for (t, p), point in swept.items() if t == temperature])
+    cold = curve_of(
+        [(p, state.volume) for (t, p), state in states.items() if t == start_temperature and not state.reason]
+    )
+    heated = without(swept[corner].gibbs_energy, start.error * temperature / start_temperature)
+    return loop_gap(swept[place].gibbs_energy, heated, start, (cold, warm), reached[0], place)
