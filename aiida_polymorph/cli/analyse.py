@@ -179,7 +179,21 @@ def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
 def _print_summary(summary: dict[str, Any]) -> None:
     click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases.\n")
     click.echo(table(summary["pressures"], SUMMARY_COLUMNS))
+    click.echo(unseen_table(summary["pressures"]))
     say(f"`aiida-polymorph phases {summary['node']}` shows the phases.")
+
+
+def unseen_table(pressures: Sequence[Row]) -> str:
+    """Return how many minima each search has probably missed, as a table with its explanation."""
+    from aiida_polymorph.results.unseen import NOT_RECORDED
+
+    known = [{"pressure_gpa": each["pressure_gpa"], **row} for each in pressures for row in each["unseen"] or ()]
+    if not known:
+        return f"\nHow many minima are still missing: {NOT_RECORDED}."
+    return (
+        "\nMinima that are probably still missing, at least (Chao), and the probability that the next structure falls "
+        f"into one already found (Good and Turing):\n\n{table(known, UNSEEN_COLUMNS)}"
+    )
 
 
 def surrogate_error(split: str) -> Callable[[Row], float | None]:
@@ -201,6 +215,23 @@ SUMMARY_COLUMNS: list[Column] = [
 ]
 
 
+UNSEEN_COLUMNS: list[Column] = [
+    ("P (GPa)", "pressure_gpa", "g"),
+    ("above the lowest (eV/f.u.)", lambda row: _window(row["within_ev_per_formula_unit"]), ""),
+    ("structures", "structures", "d"),
+    ("minima", "found", "d"),
+    ("found once", "found_once", "d"),
+    ("twice", "found_twice", "d"),
+    ("missing", "missing", ".1f"),
+    ("+-", "missing_error", ".1f"),
+    ("P(already found)", "coverage", ".2f"),
+]
+
+
+def _window(enthalpy: float | None) -> str:
+    return "any" if enthalpy is None else f"up to {enthalpy:g}"
+
+
 @click.command("phases")
 @click.argument("node", required=False, metavar="[NODE]")
 @pressure("Only at this pressure.")
@@ -218,10 +249,14 @@ def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: 
       aiida-polymorph phases 211 --pressure 20 --temperature 1600 --json
     """
     from aiida_polymorph.results.analysis import phase_rows
+    from aiida_polymorph.results.unseen import unseen_lines
 
-    rows = phase_rows(find_analysis(node), pressure_gpa=pressure_gpa, temperature=temperature_k)
+    analysis = find_analysis(node)
+    rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=temperature_k)
     columns = PHASE_COLUMNS if temperature_k is None else PHASE_COLUMNS + THERMAL_COLUMNS
     print_rows(rows, columns, as_json)
+    if not as_json:
+        click.echo("\n".join(["", *unseen_lines(analysis, pressure_gpa)]))
 
 
 def find_analysis(identifier: str | None) -> orm.ProcessNode:

@@ -22,7 +22,9 @@ class LandscapeData(RecordData):
     Arrays: `rows` (the usable structures of the set, n of them), `labels` (cluster, -1 for none, shape (n,)),
     `distinct` (distinct minimum, shape (n,)), `coordinates` (shape (n, components)), `variances`, and `map_centre`,
     `map_axes`, `map_features` of the map (see `kernel_map.KernelMap`; the last for a kernel with a power only).
-    Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`.
+    Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`, and `unseen`:
+    estimates of how many minima the search missed, one for each window of enthalpy above the lowest (`window`, eV per
+    formula unit, None for all minima; see `search.unseen`). Nodes that older versions made have no `unseen`.
     """
 
     @property

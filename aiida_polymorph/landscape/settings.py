@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_polymorph.landscape.fingerprints import FingerprintSettings
 from aiida_polymorph.landscape.surrogate import METHODS
+from aiida_polymorph.search.unseen import WINDOWS
 
 KERNELS = ("average", "rematch")
 MISSED_ENTHALPY = ("relaxed", "surrogate")
@@ -57,6 +58,8 @@ class AnalysisSettings:
         rattle: displacement of the references (angstrom) in the check for saddle points.
         missed_enthalpy: where the enthalpy of a phase comes from that the search missed: `relaxed` (its structure is
             relaxed at that pressure anyway) or `surrogate` (as in the paper).
+        unseen_windows: up to which enthalpies above the lowest (eV per formula unit) the number of minima that the
+            search has missed is estimated, beside that of all minima.
         surrogate: how it is trained.
 
     Raises:
@@ -73,9 +76,11 @@ class AnalysisSettings:
     carry_window: float = 0.5
     rattle: float = 0.02
     missed_enthalpy: str = "relaxed"
+    unseen_windows: tuple[float, ...] = WINDOWS
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "unseen_windows", tuple(self.unseen_windows))
         for name in ("components", "kernel_power", "min_samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"settings: {name} is {getattr(self, name)}, must be 1 or more")
@@ -86,6 +91,8 @@ class AnalysisSettings:
             raise ValueError(f"settings: kernel is {self.kernel!r}, must be one of {', '.join(KERNELS)}")
         if self.missed_enthalpy not in MISSED_ENTHALPY:
             raise ValueError(f"settings: missed_enthalpy is {self.missed_enthalpy!r}, must be relaxed or surrogate")
+        if not all(window > 0 for window in self.unseen_windows):
+            raise ValueError(f"settings: unseen_windows are {list(self.unseen_windows)}, must be positive")
         if self.eps is not None and not self.eps > 0:
             raise ValueError(f"settings: eps is {self.eps}, must be positive, or null to be chosen from the data")
 

@@ -12,6 +12,7 @@ from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.record import plain
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.results.unseen import unseen_rows
 from aiida_polymorph.structures import StructureSet
 
 PROCESS_LABEL = "LandscapeWorkChain"
@@ -31,7 +32,8 @@ def latest_analysis() -> orm.WorkChainNode | None:
 def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:
     """Return the fields of `analyse`; with several pressures sums over them, and each apart under `pressures`.
 
-    Test errors of the surrogate are then root mean squares and means over the pressures' test members.
+    What was missed (`unseen`) is known for each pressure only: its sum would count a phase at each of them. Test errors
+    of the surrogate are then root mean squares and means over the pressures' test members.
     """
     outputs = analysis.outputs
     each = [_pressure_summary(outputs, key) for key in by_pressure(outputs.landscapes)]
@@ -43,6 +45,7 @@ def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:
         "structures": sum(entry["structures"] for entry in each),
         "phases": len(names) if names else sum(entry["phases"] for entry in each),
         "found_once": sum(entry["found_once"] for entry in each),
+        "unseen": None,
         "eps": shared([entry["eps"] for entry in each]),
         "surrogate": {split: _pooled([entry["surrogate"][split] for entry in each]) for split in SPLITS},
         "basin_entropy": {
@@ -66,6 +69,7 @@ def _pressure_summary(outputs: Any, key: str) -> dict[str, Any]:
         "structures": landscape.value("structures"),
         "phases": len(landscape.clusters),
         "found_once": landscape.value("minima")["found_once"],
+        "unseen": unseen_rows(landscape),
         "eps": landscape.eps,
         "surrogate": {split: test_errors(surrogate.value("evaluation"), split) for split in SPLITS},
         "basin_entropy": {

@@ -53,6 +53,8 @@ def test_summary(analysis: dict) -> None:
     assert all(set(errors) >= {"mae", "rmse", "r2"} for errors in analysis["surrogate"].values())
     assert set(analysis["basin_entropy"]) >= {"components", "overdispersion"}
     assert analysis["eps"] > 0
+    assert [entry["found"] for entry in analysis["unseen"]] == [2, 2, 2]
+    assert {(entry["missing"], entry["coverage"]) for entry in analysis["unseen"]} == {(0.0, 1.0)}
 
 
 def test_phases(analysis: dict) -> None:
@@ -64,7 +66,21 @@ def test_phases(analysis: dict) -> None:
     }
     warm = json.loads(run("phases", "--pressure", "0", "--temperature", "300", "--json"))
     assert all(set(row) >= PHASE_FIELDS | THERMAL_FIELDS for row in warm)
-    assert "Fm-3m" in run("phases", analysis["node"])
+    text = run("phases", analysis["node"])
+    assert "Fm-3m" in text
+    assert "missing at 0 GPa: at least 0.0 +- 0.0 within 0.1 eV/f.u. of the lowest (2 minima found)" in text
+
+
+def test_what_an_older_version_did_not_record_is_said_so(analysis: dict) -> None:
+    from aiida import orm
+
+    from aiida_polymorph.data.landscape import LandscapeData
+    from aiida_polymorph.results.unseen import NOT_RECORDED, unseen_rows, unseen_text
+
+    (landscape,) = orm.load_node(analysis["node"]).outputs.landscapes.values()
+    older = LandscapeData.from_record({}, **{k: v for k, v in landscape.base.attributes.items() if k == "structures"})
+    assert unseen_rows(older) is None
+    assert unseen_text(None) == NOT_RECORDED
 
 
 def test_explain(analysis: dict) -> None:

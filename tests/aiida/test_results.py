@@ -166,6 +166,12 @@ def test_summary_has_the_promised_fields(analysis):
     labels, distinct = (analysis.outputs.landscapes["gpa_20"].get_array(name) for name in ("labels", "distinct"))
     assert low["phases"] == labels.max() + 1
     assert low["found_once"] == np.sum(np.bincount(distinct) == 1)
+    assert summary["unseen"] is None
+    everything = low["unseen"][-1]
+    assert [entry["within_ev_per_formula_unit"] for entry in low["unseen"]] == [0.1, 0.3, None]
+    assert (everything["structures"], everything["found"]) == (low["structures"], len(np.unique(distinct)))
+    assert np.isclose(everything["coverage"], 1 - low["found_once"] / low["structures"])
+    assert 0 < low["unseen"][0]["found"] <= low["unseen"][1]["found"] <= everything["found"]
     assert 0 < low["surrogate"]["random"]["mae"] <= low["surrogate"]["random"]["rmse"] < 1
 
 

@@ -15,6 +15,7 @@ def test_defaults_and_round_trip():
         {"eps": 0.003, "fingerprints": {"average": "all"}, "surrogate": {"members": 4}, "missed_enthalpy": "surrogate"}
     )
     assert (changed.eps, changed.fingerprints.average, changed.fingerprints.cutoff) == (0.003, "all", 4.0)
+    assert AnalysisSettings.from_dict({"unseen_windows": [0.2]}).unseen_windows == (0.2,)
     assert (changed.surrogate.members, changed.surrogate.method) == (4, "kernel")
     assert AnalysisSettings.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
 
@@ -30,6 +31,7 @@ def test_defaults_and_round_trip():
         ({"kernel_power": -1}, "kernel_power is -1"),
         ({"symprec": 0.0}, "symprec is 0.0, must be positive"),
         ({"carry_window": -0.1}, "carry_window is -0.1"),
+        ({"unseen_windows": [0.1, 0.0]}, "unseen_windows are .0.1, 0.0., must be positive"),
         ({"rattle": float("nan")}, "rattle is nan"),
         ({"eps": 0}, "eps is 0, must be positive, or null"),
         ({"missed_enthalpy": "guess"}, "missed_enthalpy is 'guess', must be relaxed or surrogate"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from aiida import orm
@@ -14,6 +15,9 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 
+if TYPE_CHECKING:
+    from aiida_polymorph.search.unseen import UnseenWithin
+
 SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
 
@@ -21,6 +25,11 @@ SCIENCE_VERSION = 2
 def processes() -> int:
     """Return how many processes an analysis may use: those that this one is allowed to run on."""
     return len(os.sched_getaffinity(0))
+
+
+def unseen_entry(within: UnseenWithin) -> dict[str, Any]:
+    """Return an estimate of what the search missed as an entry of a landscape's attribute `unseen`."""
+    return {"window": within.window, "structures": within.structures, **asdict(within.unseen)}
 
 
 @calcfunction
@@ -40,6 +49,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
     """Map and clusters of one pressure; labels refer to the structures of the array `rows`."""
     from aiida_polymorph.landscape import clusters, threshold
     from aiida_polymorph.landscape.maps import make_map
+    from aiida_polymorph.search.unseen import estimate_unseen_within
 
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     rows = fingerprints.get_array("rows")
@@ -59,6 +69,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         "variances": pressure_map.variances,
         **map_arrays(pressure_map),
     }
+    unseen = estimate_unseen_within(distinct, usable.enthalpy_per_formula_unit, chosen.unseen_windows)
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
         arrays,
@@ -69,6 +80,7 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
         total_variance=pressure_map.total_variance,
         eps={**asdict(choice), "scan": scan},
         minima=asdict(clusters.count_minima(distinct, chosen.min_samples)),
+        unseen=[unseen_entry(each) for each in unseen],
         clusters=[asdict(cluster) for cluster in table],
         settings=chosen.to_dict(),
     )
