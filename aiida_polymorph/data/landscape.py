@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from aiida_polymorph.structures import StructureSet
 if TYPE_CHECKING:
     from aiida_polymorph.landscape.clusters import Cluster
     from aiida_polymorph.landscape.kernel_map import KernelMap
+    from aiida_polymorph.search.unseen import UnseenWithin
 
 
 class LandscapeData(RecordData):
@@ -41,6 +43,12 @@ class LandscapeData(RecordData):
     def clusters(self) -> list[Cluster]:
         """Summary of each cluster, in the order of the labels."""
         return [_cluster(entry) for entry in self.value("clusters", [])]
+
+    @property
+    def unseen(self) -> list[UnseenWithin] | None:
+        """Estimates of what the search missed, by window of enthalpy; None in a node that an older version made."""
+        entries = self.value("unseen")
+        return None if entries is None else [_unseen(entry) for entry in entries]
 
     def to_map(self) -> KernelMap | None:
         """Return the map, on which others can be put; None for a node of before it was stored."""
@@ -75,6 +83,21 @@ def map_arrays(pressure_map: KernelMap) -> dict[str, np.ndarray]:
     if pressure_map.features is not None:
         arrays["map_features"] = pressure_map.features.astype(np.float32)
     return arrays
+
+
+def unseen_entry(within: UnseenWithin) -> dict[str, Any]:
+    """Return an estimate of what the search missed as an entry of the attribute `unseen`."""
+    return {"window": within.window, "structures": within.structures, **asdict(within.unseen)}
+
+
+def _unseen(entry: dict[str, Any]) -> UnseenWithin:
+    """JSON has neither infinity nor nan."""
+    from aiida_polymorph.search.unseen import Unseen, UnseenWithin
+
+    window, structures = entry["window"], entry["structures"]
+    numbers = {each.name: entry[each.name] for each in fields(Unseen)}
+    unseen = Unseen(**{name: float("nan") if value is None else value for name, value in numbers.items()})
+    return UnseenWithin(float("inf") if window is None else window, structures, unseen)
 
 
 def _cluster(entry: dict) -> Cluster:

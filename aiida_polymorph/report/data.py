@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_polymorph.search.unseen import UnseenWithin
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve
@@ -33,6 +34,7 @@ class LandscapeView:
         min_samples: of DBSCAN.
         found_once: number of minima found once.
         relaxed, failed: structures that entered, and those that didn't by reason.
+        unseen: what the search has probably missed, within windows of enthalpy; None if it was not recorded.
         structures: the n structures themselves, for the chemiscope view; None leaves that view out.
     """
 
@@ -53,6 +55,7 @@ class LandscapeView:
     found_once: int | None = None
     relaxed: int | None = None
     failed: Mapping[str, int] = field(default_factory=dict)
+    unseen: Sequence[UnseenWithin] | None = None
     structures: StructureSet | None = None
 
 
@@ -86,8 +89,7 @@ class NodeRecord:
         kind: its class or process label, e.g. `LandscapeData`.
         created: when, as text.
         link: a place to read more, relative or file link; None for none.
-        sections: anchors of the report's sections whose numbers it leads to: `searches`, `landscape`,
-            `clustering`, `phases`, `basin-entropy`, `surrogate`, `chemical-potentials`, `phase-diagram`, `enthalpies`.
+        sections: anchors of the report's sections whose numbers it leads to, see `report.sections`.
     """
 
     role: str
@@ -120,6 +122,8 @@ class ReportData:
         notes: warnings that a reader of the numbers must see.
         enthalpy_curves: of scans over pressure, by DFT or a potential; without them the page has no such section.
         enthalpy_relative_to: phase whose enthalpy is zero in these.
+        map_link: relative link to the chemiscope view of the maps, if there is one.
+        map_note: why there is none.
     """
 
     title: str
@@ -138,3 +142,5 @@ class ReportData:
     notes: Sequence[str] = ()
     enthalpy_curves: Sequence[EnthalpyCurve] = ()
     enthalpy_relative_to: str = ""
+    map_link: str | None = None
+    map_note: str = ""

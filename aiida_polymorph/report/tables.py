@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from aiida_polymorph.report.data import LandscapeView, NodeRecord, ReportData, SurrogateView
-
 UNKNOWN = "–"
 
 
@@ -27,31 +25,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows."""
+    """Headings and rows, and what stands above them."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-
-
-PHASE_COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("name", "phase", ""),
-    ("pressure_gpa", "P, GPa", "g"),
-    ("space_group", "space group", ""),
-    ("known", "known", ""),
-    ("saddle", "saddle", ""),
-    ("enthalpy_ev_per_formula_unit", "h, eV", ".4f"),
-    ("volume_a3_per_formula_unit", "V, Å³", ".3f"),
-    ("primitive_formula_units", "Z primitive", "d"),
-    ("found", "found (Z: times)", ""),
-    ("basin_entropy_kb", "s_b, kB", ".2f"),
-    ("basin_entropy_error_kb", "± s_b", ".2f"),
-    ("temperature_k", "T, K", "g"),
-    ("chemical_potential_ev", "μ, eV", ".4f"),
-    ("chemical_potential_error_ev", "± μ", ".4f"),
-    ("above_hull_ev", "above hull, eV", ".4f"),
-    ("probability_stable", "P(stable)", ".3f"),
-    ("method", "method", ""),
-)
+    caption: str = ""
 
 
 def cell(value: Any, form: str = "") -> Cell:
@@ -75,52 +53,16 @@ def _total(counts: Mapping[Any, Any]) -> str:
     return str(sum(numbers)) if numbers else ""
 
 
-def phase_table(data: ReportData) -> Table:
-    """Return the phases of all pressures; columns that no row has are left out."""
-    columns = [column for column in PHASE_COLUMNS if any(column[0] in row for row in data.phases)]
-    rows = tuple(tuple(cell(row.get(key), form) for key, _, form in columns) for row in data.phases)
-    return Table(tuple(heading for _, heading, _ in columns), rows)
+def columns_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str, str]]) -> Table:
+    """Return rows as a table; columns that no row has are left out.
 
-
-def search_table(views: Sequence[LandscapeView]) -> Table:
-    """Return what each search brought."""
-    heads = ("P, GPa", "relaxed", "failed, by reason", "phases", "known phases", "minima found once", "eps")
-    rows = tuple(
-        (
-            cell(view.pressure_gpa, "g"),
-            cell(len(view.labels) if view.relaxed is None else view.relaxed, "d"),
-            Cell("none") if not view.failed else cell(view.failed),
-            cell(len(view.names), "d"),
-            cell(int(np.sum(view.known)), "d"),
-            cell(view.found_once, "d"),
-            cell(view.eps, ".2g"),
-        )
-        for view in views
-    )
-    return Table(heads, rows)
-
-
-SPLITS = {
-    "random": "random split",
-    "novel": "no copy of the phase in training",
-    "cluster": "whole clusters held out",
-}
-
-
-def surrogate_table(views: Sequence[SurrogateView]) -> Table:
-    """Return the test errors of the surrogates, a row for each way of splitting."""
-    heads = ("P, GPa", "target", "test", "MAE", "RMSE", "R²")
-    rows = tuple(
-        (
-            cell(view.pressure_gpa, "g"),
-            Cell(f"{view.target}, {'eV' if view.target == 'enthalpy' else 'kB'}"),
-            Cell(SPLITS.get(split, split)),
-            *(cell(errors.get(key), ".3g") for key in ("mae", "rmse", "r2")),
-        )
-        for view in views
-        for split, errors in view.evaluation.items()
-    )
-    return Table(heads, rows)
+    Args:
+        rows: mappings.
+        columns: key, heading and format of each column.
+    """
+    shown = [column for column in columns if any(column[0] in row for row in rows)]
+    cells = tuple(tuple(cell(row.get(key), form) for key, _, form in shown) for row in rows)
+    return Table(tuple(heading for _, heading, _ in shown), cells)
 
 
 def mapping_table(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -142,21 +84,6 @@ def _flatten(settings: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterato
             yield from _flatten(value, (*path, str(key)))
         else:
             yield (*path, str(key)), value
-
-
-def node_table(nodes: Sequence[NodeRecord]) -> Table:
-    """Return the nodes that the numbers came from."""
-    rows = tuple(
-        (
-            Cell(node.role),
-            Cell(str(node.pk), "number", str(node.pk), safe_link(node.link)),
-            Cell(node.uuid),
-            cell(node.kind),
-            cell(node.created),
-        )
-        for node in nodes
-    )
-    return Table(("gives", "pk", "uuid", "kind", "created"), rows)
 
 
 def safe_link(link: str | None) -> str | None:

@@ -112,6 +112,7 @@ def _landscape_view(outputs: Any, key: str, phases: StructureSet) -> LandscapeVi
         found_once=landscape.value("minima")["found_once"],
         relaxed=len(structures),
         failed=_failures(source.to_set()),
+        unseen=landscape.unseen,
         structures=structures,
     )
 

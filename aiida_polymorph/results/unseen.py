@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
 
 from aiida_polymorph.data.landscape import LandscapeData
+from aiida_polymorph.data.record import plain
 
 NOT_RECORDED = "not recorded by the version that made this analysis; `analyse` the same sets again"
 
@@ -22,13 +24,14 @@ def unseen_rows(landscape: LandscapeData) -> list[dict[str, Any]] | None:
         bound of the number of minima not found) and `missing_error`; see `search.unseen`. None for a landscape that
         an older version made, which did not record them.
     """
-    entries = landscape.value("unseen")
-    if entries is None:
+    if landscape.unseen is None:
         return None
-    return [
-        {"within_ev_per_formula_unit": entry["window"], **{k: v for k, v in entry.items() if k != "window"}}
-        for entry in entries
-    ]
+    return plain(
+        [
+            {"within_ev_per_formula_unit": each.window, "structures": each.structures, **asdict(each.unseen)}
+            for each in landscape.unseen
+        ]
+    )
 
 
 def unseen_lines(analysis: orm.WorkChainNode, pressure_gpa: float | None = None) -> list[str]:

@@ -6,10 +6,12 @@ import numpy as np
 from ase.spacegroup import crystal
 
 from aiida_polymorph.report.data import LandscapeView, NodeRecord, ReportData, SurrogateView
+from aiida_polymorph.search.unseen import estimate_unseen_within
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 from aiida_polymorph.units import GPA
 
+ENTHALPIES = np.array([0, 0, 0, 0.1, 0.1, 0.1, 0.1, 0.4, 0.3]) - 38
 NASTY = "<script>alert('phase')</script>"
 
 
@@ -39,7 +41,7 @@ def invented_landscape(structures: bool = True, pressure: float = 0.0) -> Landsc
         pressure_gpa=pressure,
         coordinates=np.concatenate([centres[labels[:7]], [[0.05, 0.05], [0.02, 0.08]]]),
         labels=labels,
-        enthalpy=np.array([0, 0, 0, 0.1, 0.1, 0.1, 0.1, 0.4, 0.3]) - 38,
+        enthalpy=ENTHALPIES,
         volume=np.linspace(28, 32, 9),
         names=["rutile", NASTY],
         known=np.array([True, False]),
@@ -52,6 +54,7 @@ def invented_landscape(structures: bool = True, pressure: float = 0.0) -> Landsc
         found_once=2,
         relaxed=9,
         failed={"did not converge": 1},
+        unseen=estimate_unseen_within(np.where(labels < 0, [2] * 8 + [3], labels), ENTHALPIES),
         structures=StructureSet.from_atoms([rutile] * 9) if structures else None,
     )
 

@@ -13,7 +13,8 @@ from matplotlib.text import Text
 from test_enthalpy_curves import EVERY_10, PHASES, curve, true_crossing, without
 
 from aiida_polymorph.report.canvas import COLOURS, encode_figure
-from aiida_polymorph.report.enthalpy_figure import draw_enthalpies, enthalpy_table
+from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
+from aiida_polymorph.report.enthalpy_table import enthalpy_table
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import relative_enthalpies
 from aiida_polymorph.thermodynamics.static.enthalpy_transitions import transitions
 from aiida_polymorph.units import KCAL_PER_MOL

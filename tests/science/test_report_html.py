@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from report_data import NASTY, invented_landscape, invented_report
 
-from aiida_polymorph.report import Explanation, ReportData, Step, chemiscope, explain_text, html, tables, write_report
+from aiida_polymorph.report import ReportData, canvas, chemiscope, gallery, html, sections, tables, write_report
+from aiida_polymorph.results.explain import Explanation, Step, explain_text
 
 
 class Tags(HTMLParser):
@@ -38,7 +39,8 @@ def page():
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leave out the figures, which take seconds."""
-    monkeypatch.setattr(html, "_images", lambda data: {"landscape": [html.Image("data:,", "map", "")]})
+    image = html.Image("data:,", "map", "")
+    monkeypatch.setattr(html, "_images", lambda section: [image] if section.anchor == "landscape" else [])
 
 
 def loads(tags):
@@ -86,6 +88,56 @@ def test_empty_report_says_what_is_missing():
     assert "There are no chemical potentials." in text
     assert "have no provenance" in text
     assert "<img" not in text
+
+
+class VolumesSection(sections.Section):
+    """A new figure of the report: all that it takes beside its name in `SECTIONS`."""
+
+    anchor = "volumes"
+    heading = "Volumes"
+
+    def tables(self):
+        rows = [(tables.cell(view.pressure_gpa, "g"), tables.cell(view.volume.mean(), ".2f")) for view in self.views()]
+        return (tables.Table(("P, GPa", "mean volume, Å³"), tuple(rows)),)
+
+    def pictures(self):
+        for view in self.views():
+            figure, (ax,) = canvas.new_figure(3.0, 2.0)
+            ax.hist(view.volume)
+            yield sections.Picture(f"volumes-{view.pressure_gpa:g}GPa", "Volumes", "How large they are.", figure)
+
+    def views(self):
+        return [view for view in self.data.landscapes if view.pressure_gpa > 0]
+
+
+def test_a_new_figure_is_one_class_and_one_registration(monkeypatch, tmp_path):
+    report = replace(invented_report(structures=False), potentials=None, surrogates=())
+    monkeypatch.setattr(sections, "SECTIONS", (VolumesSection, *sections.SECTIONS[2:]))
+    page = html.render_report(report)
+    parts = Tags(page)
+    assert ("a", {"href": "#volumes"}) in parts.tags
+    text = "".join(parts.shown)
+    assert text.index("mean volume, Å³") < text.index("How large they are.") < text.index("Minima found at 0 GPa")
+    files = gallery.write_figures(report, tmp_path, ("svg",))
+    assert files[0].name == "volumes-20GPa.svg"
+    assert "Volumes" not in html.render_report(replace(report, landscapes=report.landscapes[:1]))
+
+
+def test_anchors_are_unique_and_every_section_has_a_heading():
+    anchors = [section.anchor for section in sections.SECTIONS]
+    assert len(set(anchors)) == len(anchors)
+    assert all(section.heading for section in sections.SECTIONS)
+    assert sum(section.searchable for section in sections.SECTIONS) == 1
+
+
+def test_what_is_missing_is_told_for_each_window_or_said_to_be_unknown(page):
+    text = "".join(Tags(page).shown)
+    assert "is not recorded" not in text
+    assert "up to 0.1" in text
+    data = invented_report(structures=False)
+    older = replace(data, landscapes=[replace(data.landscapes[0], unseen=None)])
+    (sentence,) = [each for each in sections.LandscapeSection(older).texts() if "missing" in each]
+    assert sentence.startswith("How many minima are still missing at 0 GPa is not recorded")
 
 
 def test_unknown_is_a_dash_and_sorts_last():

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_polymorph.data.landscape import LandscapeData, map_arrays
+from aiida_polymorph.data.landscape import LandscapeData, map_arrays, unseen_entry
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
-
-if TYPE_CHECKING:
-    from aiida_polymorph.search.unseen import UnseenWithin
 
 SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
@@ -25,11 +21,6 @@ SCIENCE_VERSION = 2
 def processes() -> int:
     """Return how many processes an analysis may use: those that this one is allowed to run on."""
     return len(os.sched_getaffinity(0))
-
-
-def unseen_entry(within: UnseenWithin) -> dict[str, Any]:
-    """Return an estimate of what the search missed as an entry of a landscape's attribute `unseen`."""
-    return {"window": within.window, "structures": within.structures, **asdict(within.unseen)}
 
 
 @calcfunction
