@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.machine import on_all_cores
-from aiida_polymorph.cli.options import AS_JSON, CODE, REFERENCES, add_profile, pressure
+from aiida_polymorph.cli.options import AS_JSON, CODE, PROTOCOLS, REFERENCES, add_profile, pressure, protocol_option
 from aiida_polymorph.cli.output import Column, Row, counts_text, print_json, print_rows, say, table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from aiida_polymorph.data.structures import StructureSetData
 
-PROTOCOLS = ("moderate", "paper", "fast")
 PHASE_COLUMNS: list[Column] = [
     ("phase", "name", ""),
     ("known", "known", ""),
@@ -67,7 +66,7 @@ def repeat_option(option: str, args: Sequence[str]) -> list[str]:
 @REFERENCES
 @click.option("--no-references", is_flag=True, help="Compare with no known structures.")
 @click.option("--potential", "potential_name", metavar="NAME|FILE", help="Needed for imported sets only.")
-@click.option("--protocol", type=click.Choice(PROTOCOLS), default="moderate", show_default=True)
+@protocol_option("Settings: fast, moderate, precise, or paper (those of arXiv:1909.08934).", (*PROTOCOLS, "paper"))
 @click.option(
     "--eps", type=click.FloatRange(min=0, min_open=True), help="Radius of DBSCAN; without it chosen from the data."
 )

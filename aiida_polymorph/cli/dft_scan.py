@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile, check_figure_file
+from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile, check_figure_file, protocol_option
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ class Setting(click.ParamType):
     "--potential", "potential_name", metavar="NAME|FILE", help="Of lammps: one that ships (matsui-akaogi) or a file."
 )
 @click.option("--only", type=Words(), metavar="NAMES", help="Only these phases, e.g. rutile,20-a-Pbca; without it all.")
-@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or paper: the settings of arXiv:1909.08934.")
+@protocol_option(
+    "fast, moderate (default), precise or paper: the settings of arXiv:1909.08934.", names=(), default=None
+)
 @click.option(
     "--set",
     "settings",

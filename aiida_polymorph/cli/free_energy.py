@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, check_figure_file
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, check_figure_file, protocol_option
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Methods(click.ParamType):
     help="Finite-size term: by the supercell's phonons; 2 kT ln(N)/N; a line through several --atoms; none.",
 )
 @click.option("--seed", type=int, help="Of all random numbers.")
-@click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
+@protocol_option("How accurate: fast, moderate or precise.")
 @click.option(
     "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
 )
@@ -95,7 +95,7 @@ def free_energy_command(
     methods: tuple[str, ...],
     sizes: tuple[int, ...] | None,
     finite_size: str | None,
-    protocol: str | None,
+    protocol: str,
     code_label: str | None,
     figure_file: str | None,
     as_json: bool,
@@ -223,7 +223,7 @@ def free_energy_builder(
     temperature: float,
     pressure_gpa: float,
     method: str,
-    protocol: str | None,
+    protocol: str,
     parameters: dict[str, Any],
 ) -> ProcessBuilder:
     """Return the builder of one free energy."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, pressures
+from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, pressures, protocol_option
 from aiida_polymorph.cli.output import Column, print_rows, say
 
 COLUMNS: list[Column] = [
@@ -59,7 +59,7 @@ COLUMNS: list[Column] = [
     type=click.Path(file_okay=False),
     help="Folder for a picture of each place where a phase does not last.",
 )
-@click.option("--protocol", metavar="NAME", help="fast, moderate (default) or stringent.")
+@protocol_option("How accurate: fast, moderate or precise.")
 @click.option(
     "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
 )
@@ -73,7 +73,7 @@ def integrate_command(
     isobars: str | None,
     sweep_steps: int | None,
     figures: str | None,
-    protocol: str | None,
+    protocol: str,
     code_label: str | None,
     as_json: bool,
     **settings: Any,

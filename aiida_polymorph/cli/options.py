@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from aiida_polymorph.protocol_files import FORMER_NAMES
+
 MOST_NUMBERS = 1000
+PROTOCOLS = ("fast", "moderate", "precise")
+"""Names of protocols that most WorkChains have."""
 
 
 class Numbers(click.ParamType):
@@ -55,6 +59,30 @@ class Numbers(click.ParamType):
         if not abs(number) < float("inf"):
             raise ValueError(f"{text!r} is not finite")
         return number
+
+
+class ProtocolName(click.ParamType):
+    """Name of a protocol; a former name is taken with a warning that says the present one."""
+
+    name = "protocol"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name that the protocol has now; without a list of names any other is left as it is."""
+        present = value if value in self.names else FORMER_NAMES.get(value, value)
+        if self.names and present not in self.names:
+            self.fail(f"protocol {value!r} is none of {', '.join(self.names)}", param, ctx)
+        if present != value:
+            click.echo(f"Warning: the protocol {value} is now called {present}.", err=True)
+        return str(present)
+
+
+def protocol_option(text: str, names: Sequence[str] = PROTOCOLS, **settings: Any) -> Callable[..., Any]:
+    """Option `--protocol` with one of these names, or any if there are none, and `moderate` as its default."""
+    settings = {"default": "moderate", "show_default": True, **settings}
+    return click.option("--protocol", type=ProtocolName(names), metavar="NAME", help=text, **settings)
 
 
 def check_figure_file(file: str | None) -> None:

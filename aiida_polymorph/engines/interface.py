@@ -74,7 +74,8 @@ class Engine(ABC):
 
     A subclass is found by its entry point in the group `aiida_polymorph.engines`. Its protocols are in
     `protocols/NAME.yaml` beside its module, in the form of `aiida_polymorph.protocol_files`, and are called `fast`,
-    `balanced` and `paper` so that one name fits all engines; what is in them is the engine's own.
+    `moderate`, `precise` and, where published settings are repeated, `paper`, so that one name fits all engines; what
+    is in them is the engine's own.
     """
 
     name: ClassVar[str]

@@ -26,7 +26,7 @@ from aiida_polymorph.workflows.pressure_chain import (
     parts_of_broken,
     validate_model,
 )
-from aiida_polymorph.workflows.protocols.utils import fill_builder
+from aiida_polymorph.workflows.protocols.utils import fill_builder, with_meaning
 from aiida_polymorph.workflows.reasons import reason_of
 from aiida_polymorph.workflows.search import default_jobs, validate_count
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
@@ -211,13 +211,13 @@ class DftScanWorkChain(SideBySideMixin):
             pressures_gpa: two or more.
             functionals: those that are wanted; left out for an engine with a potential, whose name it is.
             potential: for an engine that takes one.
-            protocol: fast, balanced or paper; None for the default.
+            protocol: fast, moderate, precise or paper; None for the default.
             overrides: inputs that differ, e.g. `{"parameters": {"cutoff_ry": 100}, "symmetry": False, "jobs": 4}`.
 
         Raises:
             ValueError: if there is no such engine, functional or protocol, or a pseudopotential is missing.
         """
-        chosen, given = load_engine(engine), dict(overrides or {})
+        chosen, given = load_engine(engine), with_meaning(overrides or {}, cls.spec().inputs)
         parameters = chosen.parameters(protocol, given.pop("parameters", {}))
         problem = chosen.problem(parameters) or check_code(code, chosen)
         if not chosen.functionals and potential is None:

@@ -29,7 +29,7 @@ from aiida_polymorph.thermodynamics.surfaces.swept_surface import lower_reach
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
-from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.sweep import SweepWorkChain
 from aiida_polymorph.workflows.tasks import DynamicsMixin, validate_phase
 
@@ -95,6 +95,7 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
     """Integrate the Gibbs energy of one phase from Frenkel-Ladd points at the lowest temperature."""
 
     _protocol_file = "integrate.yaml"
+    _protocol_children = {"free_energy": ProtocolChild(FreeEnergyWorkChain)}
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -314,7 +315,8 @@ class IntegrateWorkChain(ProtocolMixin, DynamicsMixin):
             temperatures: K.
             pressures: GPa.
             protocol: name of a protocol, None for the default.
-            overrides: inputs that differ from the protocol's.
+            overrides: inputs that differ from the protocol's; `free_energy` may name another protocol of the
+                Frenkel-Ladd points, e.g. `{"free_energy": {"protocol": "precise"}}`.
 
         Raises:
             ValueError: if there is no such protocol.

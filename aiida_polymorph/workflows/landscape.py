@@ -23,7 +23,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.workflows.children import run_once, submit_once
-from aiida_polymorph.workflows.protocols.utils import ProtocolMixin
+from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
 LEAST_STRUCTURES = 2
@@ -81,6 +81,7 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
     """Clusters, phases, basin entropies, surrogate and chemical potentials from structure sets of several pressures."""
 
     _protocol_file = "landscape.yaml"
+    _protocol_children = {"relax": ProtocolChild(RelaxSetWorkChain, namespace=True)}
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -170,7 +171,8 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
             code: Python with the engine, to relax references and candidates; None: neither is done.
             potential: with which the sets were made.
             protocol: its name, see `get_available_protocols`.
-            overrides: entries that replace those of the protocol.
+            overrides: inputs that differ from the protocol's, e.g. `{"settings": {"eps": 0.003}}`; `relax` may name
+                another protocol of the relaxations, e.g. `{"relax": {"protocol": "moderate"}}`.
 
         Raises:
             ValueError: if the protocol is unknown or only one of code and potential is given.
@@ -178,19 +180,12 @@ class LandscapeWorkChain(ProtocolMixin, WorkChain):
         if (code is None) != (potential is None):
             raise ValueError("code and potential: give both, or neither to leave out all relaxations")
         inputs = cls.get_protocol_inputs(protocol, overrides)
-        relax_overrides = inputs.pop("relax", None)
-        builder = cls.get_builder()
-        builder.structures = dict(structures)
-        builder.settings = orm.Dict(inputs["settings"])
-        if references is not None:
-            builder.references = references
+        relax = inputs.pop("relax", {})
         if code is not None:
-            relax = RelaxSetWorkChain.get_builder_from_protocol(
-                code, next(iter(structures.values())), potential, 0.0, overrides=relax_overrides
-            )
-            relax.pop("structures")
-            relax.pop("pressure_gpa")
-            builder.relax = relax
+            inputs["relax"] = {**relax, "code": code, "potential": potential}
+        builder = cls.get_builder()
+        fill_builder(builder, {**inputs, "references": references})
+        builder.structures = dict(structures)
         return builder
 
     def gather_searches(self) -> None:

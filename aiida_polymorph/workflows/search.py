@@ -25,7 +25,7 @@ from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
-from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
+from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
@@ -78,6 +78,7 @@ class SearchWorkChain(ProtocolMixin, SideBySideMixin):
     """
 
     _protocol_file = "search.yaml"
+    _protocol_children = {"relax": ProtocolChild(RelaxSetWorkChain)}
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -239,7 +240,8 @@ class SearchWorkChain(ProtocolMixin, SideBySideMixin):
             pressure_gpa: target pressure.
             number: how many structures.
             protocol: name of a protocol, None for the default.
-            overrides: inputs that differ from the protocol's, e.g. `{"jobs": 4, "batch_size": 100}`.
+            overrides: inputs that differ from the protocol's, e.g. `{"jobs": 4, "batch_size": 100}`; `relax` may name
+                another protocol of the relaxations, e.g. `{"relax": {"protocol": "precise"}}`.
 
         Raises:
             ValueError: if there is no such protocol.

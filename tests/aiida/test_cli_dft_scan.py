@@ -360,7 +360,7 @@ REFUSED = {
     "one pressure": (["{fcc}", *LAMMPS, "--pressure", "0"], "pressures is [0.0]: a scan needs at least two"),
     "no engine": (["{fcc}", "--engine", "nobody"], "engine 'nobody' is none of castep, lammps, quantum-espresso"),
     "no name of an engine": (["{fcc}", "--engine", ","], "',' names nothing"),
-    "no protocol": (["{fcc}", *LAMMPS, "--protocol", "sloppy"], "protocol 'sloppy' is none of fast, balanced, paper"),
+    "no protocol": (["{fcc}", *LAMMPS, "--protocol", "sloppy"], "'sloppy' is none of fast, moderate, precise, paper"),
     "no setting": (["{fcc}", *LAMMPS, "--set", "x=1"], "--set x: lammps has no such setting, it has relaxation"),
     "no nested setting": (["{fcc}", *LAMMPS, "--set", "relaxation.x=1"], "unknown relaxation parameter x"),
     "no value": (["{fcc}", *LAMMPS, "--set", "x"], "'x' must be NAME=VALUE"),

@@ -162,7 +162,7 @@ def refusal(inputs: dict, **changed: object) -> str:
         ({"pressures_gpa": [20]}, "pressures is [20.0]: a scan needs at least two, e.g. [0, 20, 40]"),
         ({"pressures_gpa": []}, "pressures is []: a scan needs at least two"),
         ({"pressures_gpa": [0, 2e6]}, "must be numbers in GPa"),
-        ({"protocol": "moderate"}, "protocol 'moderate' is none of fast, balanced, paper"),
+        ({"protocol": "sloppy"}, "protocol 'sloppy' is none of fast, moderate, precise, paper"),
         ({"overrides": {"parameters": {"cutoff": 900}}}, "parameters: castep has no cutoff; it has cell"),
         (
             {"overrides": {"parameters": {"param": {"write_bands": False}}}},

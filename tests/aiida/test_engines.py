@@ -248,9 +248,9 @@ class LennardJonesEngine(Engine):
     def content(self):
         """Its package is this module, which has no folder of protocols."""
         return {
-            "default_protocol": "balanced",
+            "default_protocol": "moderate",
             "default_inputs": {"rc": 8.0, "epsilon": 0.0104},
-            "protocols": {"balanced": {"description": "all there is"}},
+            "protocols": {"moderate": {"description": "all there is"}},
         }
 
     def pseudopotentials(self, functional, elements, parameters):

@@ -249,9 +249,9 @@ def test_settings_of_engines_are_documented(name):
     columns, _, *rows = [
         [cell.strip("` ") for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*\|$", text, re.M)
     ]
-    assert columns[1:4] == list(engine.content()["protocols"]) == ["fast", "balanced", "paper"]
+    assert columns[1:5] == list(engine.content()["protocols"]) == ["fast", "moderate", "precise", "paper"]
     assert set(engine.content()["default_inputs"]) <= {row[0] for row in rows}
-    for protocol, cells in zip(columns[1:4], list(zip(*rows, strict=True))[1:4], strict=True):
+    for protocol, cells in zip(columns[1:5], list(zip(*rows, strict=True))[1:5], strict=True):
         for row, cell in zip(rows, cells, strict=True):
             value = engine.parameters(protocol)
             for step in row[0].split("."):

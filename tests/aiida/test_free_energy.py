@@ -438,8 +438,8 @@ def test_steps_of_sweeps_need_sweeps(files):
     assert "--sweep-steps needs --isobars sweeps" in result.output
 
 
-@pytest.mark.parametrize("protocol", ["moderate", "fast", "stringent"])
+@pytest.mark.parametrize("protocol", ["moderate", "fast", "precise"])
 def test_sweeps_of_a_protocol(protocol):
     inputs = IntegrateWorkChain.get_protocol_inputs(protocol, {"isobars": "sweeps"})
     assert inputs["isobars"] == "sweeps"
-    assert inputs["sweep_steps"] == {"moderate": 20_000, "fast": 5000, "stringent": 60_000}[protocol]
+    assert inputs["sweep_steps"] == {"moderate": 20_000, "fast": 5000, "precise": 60_000}[protocol]

@@ -174,13 +174,14 @@ def test_protocols(lennard_jones, relax_code):
         for name in LandscapeWorkChain.get_available_protocols()
     }
     settings = {name: builder.settings.get_dict() for name, builder in builders.items()}
-    assert set(settings) == {"moderate", "paper", "fast"}
+    assert set(settings) == {"fast", "moderate", "precise", "paper"}
     assert settings["moderate"].get("eps") is None
     assert settings["moderate"]["fingerprints"]["average"] == "species"
     assert (settings["paper"]["eps"], settings["paper"]["missed_enthalpy"]) == (0.003, "surrogate")
     assert settings["paper"]["fingerprints"]["average"] == "all"
     assert settings["paper"]["surrogate"]["method"] == "sparse-kernel"
     assert settings["fast"]["surrogate"]["members"] < settings["moderate"]["surrogate"]["members"]
+    assert settings["precise"]["surrogate"]["members"] > settings["moderate"]["surrogate"]["members"]
     port = LandscapeWorkChain.spec().inputs["settings"]
     assert all(port.validate(builder.settings) is None for builder in builders.values())
     assert "relax" not in builders["moderate"]._inputs(prune=True)
