@@ -16,7 +16,7 @@ help:
 	@echo "make test      all tests but the long ones"
 	@echo "make integration   the tests that need a daemon or some minutes"
 	@echo "make docs      the documentation, in docs/_build/html"
-	@echo "make lint      ruff"
+	@echo "make lint      ruff, and who imports whom"
 	@echo "make clean     remove all of the above"
 
 install: $(STAMP)
@@ -43,6 +43,7 @@ docs: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache docs/_build build dist *.egg-info

@@ -16,7 +16,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
-from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, minimiser_description, write_job
+from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, ERROR_FILE, minimiser_description, write_job
 
 LOWEST_PRESSURE_GPA = -20.0
 """Below about minus its tensile strength no crystal is metastable: the cell would only tear."""
@@ -26,8 +26,6 @@ HIGHEST_PRESSURE_GPA = 1e5
 
 WALL_TIME_MARGIN = 0.05
 """Part of the job's wall time that is kept for closing the files."""
-
-ERROR_FILE = "driver.err"
 
 ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 """Resources of a job that asks for nothing else."""

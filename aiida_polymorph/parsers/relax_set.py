@@ -11,10 +11,9 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_polymorph.calculations.relax_set import ERROR_FILE
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE, SUMMARY_FILE
-from aiida_polymorph.relaxation.jobs import minimiser_description, read_results, read_summary
+from aiida_polymorph.relaxation.jobs import ERROR_FILE, minimiser_description, read_results, read_summary
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
 

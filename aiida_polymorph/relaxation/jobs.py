@@ -31,6 +31,9 @@ from aiida_polymorph.structures import StructureSet
 
 DRIVER_FOLDER = "driver"
 
+ERROR_FILE = "driver.err"
+"""What the driver writes to standard error."""
+
 COLUMNS = {
     "index": int,
     "enthalpy": float,

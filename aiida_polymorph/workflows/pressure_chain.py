@@ -15,7 +15,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
-from aiida_polymorph.search.overlap import structure_problem
+from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.reasons import reason_of

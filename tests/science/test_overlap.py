@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from aiida_polymorph.references import load_references
-from aiida_polymorph.search.overlap import structure_problem
+from aiida_polymorph.relaxation.overlap import structure_problem
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.9])
