@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from numpy.typing import ArrayLike
 
 NON_METALS = ("B", "Si", "C", "Sb", "As", "P", "N", "H", "Te", "Se", "S", "At", "I", "Br", "Cl", "O", "F")
 """Non-metals in the order in which IUPAC's Red Book (2005, table VI) writes them in a formula."""
@@ -125,7 +126,7 @@ class StructureSet:
         """Return a column, or one filled with `default` where the set lacks it."""
         return self.columns[name] if name in self.columns else np.full(len(self), default)
 
-    def with_columns(self, **columns: Sequence[Any]) -> StructureSet:
+    def with_columns(self, **columns: ArrayLike) -> StructureSet:
         """Return the same structures with columns added or replaced."""
         return replace(self, columns={**self.columns, **{k: np.asarray(v) for k, v in columns.items()}})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Self
 
 from aiida import orm
@@ -22,13 +21,14 @@ class PotentialData(orm.Data):
         node = cls(label=potential.name)
         node.base.attributes.set_many(entries)
         for name, text in files.items():
-            node.base.repository.put_object_from_filelike(io.BytesIO(text.encode()), name)
+            node.base.repository.put_object_from_bytes(text.encode(), name)
         return node
 
     def to_potential(self) -> Potential:
         """Return the potential."""
-        read, names = self.base.repository.get_object_content, self.base.repository.list_object_names()
-        return Potential.from_dict({**self.base.attributes.all, "files": {name: read(name) for name in names}})
+        repository = self.base.repository
+        files = {name: repository.get_object_content(name, "r") for name in repository.list_object_names()}
+        return Potential.from_dict({**self.base.attributes.all, "files": files})
 
     def _validate(self) -> bool:
         super()._validate()

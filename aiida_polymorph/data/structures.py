@@ -36,9 +36,8 @@ class StructureSetData(orm.Data):
         arrays = {name: _storable(name, values) for name, values in structures.to_arrays().items()}
         content = io.BytesIO()
         np.savez(content, **arrays)
-        content.seek(0)
         node = cls()
-        node.base.repository.put_object_from_filelike(content, ARRAYS_FILE)
+        node.base.repository.put_object_from_bytes(content.getvalue(), ARRAYS_FILE)
         node.base.attributes.set_many(summarise(structures))
         return node
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class SurrogateData(RecordData):
     """
 
     @classmethod
-    def from_model(cls, model: PressureModel) -> Self:
+    def from_pressure_model(cls, model: PressureModel) -> Self:
         """Make an unstored node."""
         arrays: dict[str, np.ndarray] = {}
         tests = {"enthalpy": model.evaluation, "entropy": model.entropy_evaluation}
@@ -44,13 +44,13 @@ class SurrogateData(RecordData):
             entropy_reason=model.entropy_reason,
         )
 
-    def to_model(self) -> PressureModel:
+    def to_pressure_model(self) -> PressureModel:
         """Return the models, without their tests."""
         from aiida_polymorph.landscape.pressure_model import PressureModel
         from aiida_polymorph.landscape.surrogate import Surrogate
 
         arrays = self.to_arrays()
-        models = {}
+        models: dict[str, Any] = {}
         for target in TARGETS:
             prefix, test = f"{target}_", f"{target}_test_"
             own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix) and test not in k}

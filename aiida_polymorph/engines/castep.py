@@ -10,7 +10,6 @@ import numpy as np
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.engine import ProcessBuilder
-from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.engines.interface import Engine, Reading, Relaxation, by_kind, job_options
 from aiida_polymorph.protocol_files import merge_inputs
@@ -120,7 +119,7 @@ class CastepEngine(Engine):
     def builder(self, relaxation: Relaxation) -> ProcessBuilder:
         """Return the builder of a geometry optimisation."""
         parameters = relaxation.parameters
-        builder = WorkflowFactory(self.process).get_builder()
+        builder = self.new_builder()
         builder.structure = relaxation.structure
         # `reuse`, the plugin's own way, needs a checkpoint, which the paper's settings don't write.
         builder.relax_options = orm.Dict(
@@ -142,7 +141,7 @@ class CastepEngine(Engine):
         if "output_structure" in process.outputs:
             return process.outputs.output_structure
         jobs = [node for node in process.called_descendants if isinstance(node, orm.CalcJobNode)]
-        last = max(jobs, key=lambda node: node.pk, default=None)
+        last = max(jobs, key=lambda node: node.ctime, default=None)
         if last is None or last.exit_status not in OUT_OF_TIME or "output_structure" not in last.outputs:
             return None
         return last.outputs.output_structure

@@ -104,6 +104,10 @@ class Engine(ABC):
         except (EntryPointError, ImportError) as error:
             raise ValueError(f"engine {self.name!r} needs {self.install} ({error})") from error
 
+    def new_builder(self) -> Any:
+        """Return an empty builder of the WorkChain that relaxes a structure; its entries are the plugin's own."""
+        return WorkflowFactory(self.process).get_builder()  # type: ignore[union-attr]
+
     def content(self) -> dict[str, Any]:
         """Return what the file of protocols holds."""
         package = type(self).__module__.rpartition(".")[0]

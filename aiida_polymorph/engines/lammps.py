@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.engine import ProcessBuilder, calcfunction
-from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.relax_set import validate_parameters
@@ -44,7 +43,7 @@ class LammpsEngine(Engine):
 
     def builder(self, relaxation: Relaxation) -> ProcessBuilder:
         """Return the builder of a relaxation with our driver."""
-        builder = WorkflowFactory(self.process).get_builder()
+        builder = self.new_builder()
         builder.code = relaxation.code
         builder.structures = as_set(relaxation.structure)
         builder.potential = relaxation.potential

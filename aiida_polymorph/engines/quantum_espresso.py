@@ -9,7 +9,6 @@ import numpy as np
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import ProcessBuilder
-from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.engines.interface import Engine, Reading, Relaxation, by_kind, enthalpy, job_options
 from aiida_polymorph.protocol_files import merge_inputs
@@ -60,7 +59,7 @@ class QuantumEspressoEngine(Engine):
 
     def builder(self, relaxation: Relaxation) -> ProcessBuilder:
         """Return the builder of a variable-cell relaxation."""
-        builder = WorkflowFactory(self.process).get_builder()
+        builder = self.new_builder()
         parameters = relaxation.parameters
         builder.structure = relaxation.structure
         rounds = parameters["max_meta_convergence_iterations"]
@@ -83,7 +82,7 @@ class QuantumEspressoEngine(Engine):
         One that ended before it had converged hands out none itself, but its last round has one.
         """
         rounds = [child for child in process.called if isinstance(child, orm.WorkChainNode)]
-        latest_first = [process, *sorted(rounds, key=lambda child: child.pk, reverse=True)]
+        latest_first = [process, *sorted(rounds, key=lambda child: child.ctime, reverse=True)]
         found = (node.outputs.output_structure for node in latest_first if "output_structure" in node.outputs)
         return next(found, None)
 

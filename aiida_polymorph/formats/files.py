@@ -160,7 +160,8 @@ def _read_by_ase(source: Path | io.StringIO, form: str | None = None) -> list[At
 def _read_extxyz(text: str) -> list[Atoms]:
     """Read extended XYZ; names as they are written, where ASE would make a number of `007`."""
     lines = text.splitlines()
-    structures, start = [], 0
+    structures: list[Atoms] = []
+    start = 0
     while start < len(lines) and lines[start].strip():
         number = len(structures) + 1
         try:

@@ -238,7 +238,7 @@ def _phase_rows(phase: Phase, at: Mapping[float, _At], sizes: Sequence[int]) -> 
         if place.cluster is not None:
             saddle = {"saddle": entry.saddle(phase.name)}
             rows.append(common | saddle | _found_row(entry, entry.clusters[place.cluster], sizes))
-        elif not entry.is_kept(phase.name):
+        elif place.carried is not None and not entry.is_kept(phase.name):
             row = _carried_row(entry, *place.carried)
             saddle = {"saddle": entry.is_saddle(row)}
             rows.append(common | saddle | _missed_row(entry, row, sizes))

@@ -27,7 +27,7 @@ def train_ensemble(rows: Rows, strength: float, members: int, seed: int) -> tupl
         solution = solve(rows.select(half), strength)
         weights[member, half if rows.factor is None else slice(None)] = solution
         unseen[member, np.setdiff1d(order, half)] = True
-    outputs = np.ma.masked_array(weights @ rows.kernel.T, mask=~unseen)
+    outputs: np.ma.MaskedArray = np.ma.masked_array(weights @ rows.kernel.T, mask=~unseen)
     spread = outputs.std(axis=0, ddof=1) if members > 3 else np.ma.masked_all(number)
     return weights, np.ma.filled(spread, np.nan)
 

@@ -126,10 +126,10 @@ def compute_fingerprints(
     _check(structures, symbols)
     parts = (structures.select(range(i, min(i + CHUNK, len(structures)))) for i in range(0, len(structures), CHUNK))
     soap = _soap(settings, symbols)
-    features = None
+    features: np.ndarray = np.empty((0, 0), dtype=dtype)
     with _workers(min(processes, -(-len(structures) // CHUNK))) as imap:
         for i, rows in enumerate(imap(partial(_unit_averages, soap=soap, settings=settings, species=symbols), parts)):
-            if features is None:
+            if i == 0:
                 features = np.empty((len(structures), rows.shape[1]), dtype=dtype)
             features[i * CHUNK : i * CHUNK + len(rows)] = rows
     return features
@@ -195,15 +195,15 @@ def _unit_averages(
 ) -> np.ndarray:
     local = _local(structures, soap)
     if settings.average == "all":
-        rows = np.array([vectors.mean(axis=0) for vectors in local])
+        averages = [vectors.mean(axis=0) for vectors in local]
     else:
         bounds = zip(structures.offsets, structures.offsets[1:], strict=False)
         centres = np.array([atomic_numbers[symbol] for symbol in species])
-        rows = []
+        averages = []
         for vectors, (start, end) in zip(local, bounds, strict=True):
             member = (structures.numbers[start:end] == centres[:, None]).astype(float)
-            rows.append(((member / np.maximum(member.sum(axis=1, keepdims=True), 1)) @ vectors).ravel())
-        rows = np.array(rows)
+            averages.append(((member / np.maximum(member.sum(axis=1, keepdims=True), 1)) @ vectors).ravel())
+    rows = np.array(averages)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 

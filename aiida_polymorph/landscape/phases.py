@@ -167,7 +167,7 @@ def phase_name(pressure_gpa: float, number: int, space_group: str) -> str:
 def name_clusters(found: FoundClusters) -> list[str]:
     """Name the clusters of a single pressure: references' names, and P-a-SYM by rising enthalpy for the others."""
     names = {phase.rows[0].cluster: phase.name for phase in match_phases([found], [])}
-    return [names[cluster] for cluster in sorted(names)]
+    return [name for _, name in sorted((cluster, name) for cluster, name in names.items() if cluster is not None)]
 
 
 def match_phases(found: Sequence[FoundClusters], carried: Iterable[CarriedClusters]) -> list[Phase]:

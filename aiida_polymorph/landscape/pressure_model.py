@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,15 +62,17 @@ def train_pressure_model(
         pressure_gpa: the pressure.
         settings: method, members of the ensemble, seed.
     """
-    options = {"method": settings.method, "members": settings.members, "seed": settings.seed}
+    options: dict[str, Any] = {"method": settings.method, "members": settings.members, "seed": settings.seed}
     species = structures.species
     chosen, targets, errors = _entropy_targets(phases, entropies, structures, pressure_gpa)
-    enthalpy, tests, reason = None, {}, f"fewer than {FEWEST_STRUCTURES} structures to learn from"
+    tests: Mapping[str, SplitScores] = {}
+    enthalpy, reason = None, f"fewer than {FEWEST_STRUCTURES} structures to learn from"
     if len(np.unique(distinct)) >= FEWEST_STRUCTURES:
         known = structures.enthalpy_per_formula_unit
         enthalpy = fit_surrogate(features, known, groups=distinct, species=species, **options)
         tests, reason = evaluate(features, known, groups=distinct, **options), ""
-    entropy, entropy_tests = None, {}
+    entropy_tests: Mapping[str, SplitScores] = {}
+    entropy = None
     entropy_reason = f"fewer than {FEWEST_PHASES} phases with a basin entropy to learn from"
     if len(chosen) >= FEWEST_PHASES:
         noise = np.maximum(errors, SMALLEST_ERROR)

@@ -67,8 +67,8 @@ def point_group_order(atoms: Atoms, symprec: float = SYMPREC) -> int:
     dataset = _found(spglib.get_symmetry_dataset, atoms, symprec)
     if dataset is None:
         return 1
-    rotations = spglib.get_symmetry_from_database(dataset.hall_number)["rotations"]
-    return len(np.unique(rotations, axis=0))
+    symmetry = spglib.get_symmetry_from_database(dataset.hall_number)
+    return 1 if symmetry is None else len(np.unique(symmetry["rotations"], axis=0))
 
 
 def _found(function: Callable[..., Any], atoms: Atoms, symprec: float) -> Any:

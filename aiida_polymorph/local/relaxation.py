@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def _run_driver(folder: Path, progress: Callable[[int, int], None] | None) -> No
         ) as process,
     ):
         try:
-            for line in process.stdout:
+            for line in cast(IO[str], process.stdout):
                 done, _, asked = line.partition(" of ")
                 if progress and asked:
                     progress(int(done), int(asked))

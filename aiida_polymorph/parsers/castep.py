@@ -133,14 +133,14 @@ class CastepParser(plugin.CastepParser):
         structure.label = self.node.inputs.structure.label
         arrays = self._arrays(data, get_desort_args(structure))
         positions, cells = arrays.pop("positions", None), arrays.pop("cells", None)
-        if last and positions is not None and self._same_atoms(last["symbols"]):
+        if last and positions is not None and cells is not None and self._same_atoms(last["symbols"]):
             structure.set_cell(cells[-1].tolist())
             structure.reset_sites_positions(positions[-1].tolist())
         elif fixed:
             positions, cells = np.array([[site.position for site in structure.sites]]), np.array([structure.cell])
         else:
             positions = None
-        if positions is not None:
+        if positions is not None and cells is not None:
             self.out(OUTPUT_LINKNAMES["structure"], structure)
             self.out(OUTPUT_LINKNAMES["trajectory"], _trajectory(structure, positions, cells, arrays))
         elif arrays:

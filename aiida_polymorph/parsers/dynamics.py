@@ -46,8 +46,8 @@ class DynamicsParser(Parser):
         words = next((text for text in (self._read(name).strip() for name in names) if text), "none")
         return self.exit_codes.ERROR_NOT_STARTED.format(message=words[-LAST_WORDS:])
 
-    def _read(self, name: str) -> str:
+    def _read(self, name: str | None) -> str:
         try:
-            return self.retrieved.base.repository.get_object_content(name, mode="rb").decode(errors="replace")
+            return self.retrieved.base.repository.get_object_content(str(name), mode="rb").decode(errors="replace")
         except FileNotFoundError:
             return ""

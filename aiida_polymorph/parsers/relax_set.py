@@ -66,9 +66,9 @@ class RelaxSetParser(Parser):
             return self.exit_codes.ERROR_ALL_FAILED.format(asked=asked, reason=reason)
         return None
 
-    def _read(self, name: str) -> str:
+    def _read(self, name: str | None) -> str:
         try:
-            return self.retrieved.base.repository.get_object_content(name, mode="rb").decode(errors="replace")
+            return self.retrieved.base.repository.get_object_content(str(name), mode="rb").decode(errors="replace")
         except FileNotFoundError:
             return ""
 

@@ -142,7 +142,7 @@ def read_results(results: Path | str, structures: StructureSet) -> StructureSet:
 
 
 def _with_records(structures: StructureSet, records: list[Record]) -> StructureSet:
-    columns = {
+    columns: dict[str, np.ndarray] = {
         name: np.array([_value(record[name], kind) for record in records], dtype=kind) for name, kind in COLUMNS.items()
     }
     if not records:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import combinations_with_replacement
 from math import pi, sqrt
+from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii, reference_states
@@ -274,9 +275,9 @@ def element_radius(symbol: str) -> float:
 
 
 def _lattice_volume(symbol: str) -> float | None:
-    state = reference_states[atomic_numbers[symbol]] or {}
-    a = state.get("a", 0.0)
-    volumes = {
+    state: dict[str, Any] = reference_states[atomic_numbers[symbol]] or {}
+    a = float(state.get("a", 0.0))
+    volumes: dict[str, float] = {
         "sc": a**3,
         "fcc": a**3 / 4,
         "bcc": a**3 / 2,

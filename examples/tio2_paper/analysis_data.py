@@ -138,7 +138,7 @@ def missed_rows(phases: StructureSet, features: np.ndarray, surrogates: Mapping[
     for pressure, node in surrogates.items():
         here = (phases.column("pressure_gpa") == pressure) & (phases.column("state", "") == "missed")
         places = np.flatnonzero(here & (phases.column("saddle", -1) != 1))
-        model = node.to_model().enthalpy
+        model = node.to_pressure_model().enthalpy
         if model is None or len(places) == 0:
             continue
         prediction = model.predict(features[places])

@@ -80,8 +80,8 @@ def test_surrogates_predict_the_same_after_storing(method):
     surrogate = fit_surrogate(features, targets, method=method, members=2, species=("O", "Ti"))
     scores = evaluate(features, targets, groups=np.repeat(np.arange(10), 3), method=method, members=2)
     model = PressureModel(20.0, surrogate, None, "", "too few phases", scores)
-    node = orm.load_node(SurrogateData.from_model(model).store().pk)
-    loaded = node.to_model()
+    node = orm.load_node(SurrogateData.from_pressure_model(model).store().pk)
+    loaded = node.to_pressure_model()
     assert (loaded.pressure_gpa, loaded.entropy, loaded.entropy_reason) == (20.0, None, "too few phases")
     assert (loaded.enthalpy.species, loaded.enthalpy.method) == (("O", "Ti"), method)
     for before, after in zip(

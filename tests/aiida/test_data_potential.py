@@ -45,7 +45,7 @@ def test_can_be_queried_by_species():
 def test_what_is_no_potential_is_refused():
     node = PotentialData.from_potential(Potential.from_dict(TERSOFF))
     node.base.attributes.set("backend", "abacus")
-    with pytest.raises(ValidationError, match="engine is 'abacus'"):
+    with pytest.raises(ValidationError, match="backend is 'abacus'"):
         node.store()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,13 @@ def test_species_as_one_word_are_refused():
 def test_empty_command_lines_in_the_constructor():
     with pytest.raises(ValueError, match="no pair_style"):
         Potential("x", "lammps", ("Ti",), commands=("",))
+
+
+def test_the_former_name_of_the_backend_is_read(tmp_path: Path) -> None:
+    entries = {**ASE, "engine": ASE["backend"]}
+    del entries["backend"]
+    assert Potential.from_dict(entries) == Potential.from_dict(ASE)
+    path = tmp_path / "old.yaml"
+    path.write_text("name: lj\nengine: ase\nspecies: [Ar]\ncalculator: ase.calculators.lj.LennardJones\n")
+    with pytest.warns(FutureWarning, match="the key 'engine' is now called 'backend'"):
+        assert Potential.from_file(path).backend == "ase"

@@ -43,7 +43,7 @@ def train_surrogate(
         pressure_gpa=landscape.pressure_gpa,
         settings=AnalysisSettings.from_dict(settings.get_dict()).surrogate,
     )
-    node = SurrogateData.from_model(model)
+    node = SurrogateData.from_pressure_model(model)
     node.base.attributes.set("science_version", SCIENCE_VERSION)
     return node
 
@@ -59,7 +59,7 @@ def predict_chemical_potentials(phases: StructureSetData, settings: orm.Dict, **
 
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     entries = unflatten(nodes).values()
-    models = {entry["surrogate"].value("pressure_gpa"): entry["surrogate"].to_model() for entry in entries}
+    models = {entry["surrogate"].value("pressure_gpa"): entry["surrogate"].to_pressure_model() for entry in entries}
     entropies = {
         entry["basin_entropy"].value("pressure_gpa"): EntropyTable(*entry["basin_entropy"].to_table())
         for entry in entries

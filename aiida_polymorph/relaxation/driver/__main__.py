@@ -73,4 +73,6 @@ def _summary(job: Job, supervisor: Supervisor) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(work() if "--worker" in sys.argv else main())
+    if "--worker" not in sys.argv:
+        sys.exit(main())
+    work()

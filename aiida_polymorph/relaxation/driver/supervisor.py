@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from .job import RESULTS_FILE, Job
 from .streaming import Record, cut_torn_line, parse_records, to_line
@@ -44,6 +44,7 @@ class Worker:
             stderr=self._messages,
             start_new_session=True,
         )
+        self.requests, self.answers = cast(IO[bytes], self.process.stdin), cast(IO[bytes], self.process.stdout)
         self.row: int | None = None
         self.ready = False
         self.since = time.monotonic()
@@ -53,14 +54,14 @@ class Worker:
         """Hand over a row of the structures."""
         self.row, self.since = row, time.monotonic()
         try:
-            self.process.stdin.write(f"{row}\n".encode())
-            self.process.stdin.flush()
+            self.requests.write(f"{row}\n".encode())
+            self.requests.flush()
         except BrokenPipeError:
             pass  # its standard output ends too, where the loss is noticed
 
     def replies(self) -> list[dict[str, Any]] | None:
         """Return the replies that have come in, or None if the worker has ended."""
-        chunk = os.read(self.process.stdout.fileno(), 1 << 20)
+        chunk = os.read(self.answers.fileno(), 1 << 20)
         *lines, self._unread = (self._unread + chunk).split(b"\n")
         return [json.loads(line) for line in lines] if chunk else None
 
@@ -82,8 +83,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
         status = self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.requests.close()
+        self.answers.close()
         return status
 
 
@@ -135,10 +136,10 @@ class Supervisor:
     def _start_worker(self) -> None:
         worker = Worker(self.folder)
         self._workers.append(worker)
-        self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+        self._selector.register(worker.answers, selectors.EVENT_READ, worker)
 
     def _dismiss(self, worker: Worker, patience: float = 0.0) -> int:
-        self._selector.unregister(worker.process.stdout)
+        self._selector.unregister(worker.answers)
         self._workers.remove(worker)
         return worker.end(patience)
 

@@ -116,7 +116,7 @@ def stage_mean(
     Raises:
         ValueError: if there are too few samples.
     """
-    wanted = sum(k / 2 * series[f"square_{symbol}"] for symbol, k in springs.items())
+    wanted = np.sum([k / 2 * series[f"square_{symbol}"] for symbol, k in springs.items()], axis=0)
     return controlled_mean(wanted, virial_controls(series, strength, springs, counts, temperature))
 
 
