@@ -130,6 +130,10 @@ class StructureSet:
         """Return the same structures with columns added or replaced."""
         return replace(self, columns={**self.columns, **{k: np.asarray(v) for k, v in columns.items()}})
 
+    def with_only(self, *names: str) -> StructureSet:
+        """Return the same structures with those of these columns that there are, and no others."""
+        return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
+
     def with_metadata(self, **metadata: Any) -> StructureSet:
         """Return the same structures with metadata entries added or replaced."""
         return replace(self, metadata={**self.metadata, **metadata})
@@ -157,6 +161,16 @@ class StructureSet:
             columns={name: values[chosen] for name, values in self.columns.items()},
             metadata=self.metadata,
         )
+
+    def at_pressures(self, pressures_gpa: Sequence[float]) -> StructureSet:
+        """Return every structure at every pressure: structure by structure, in the order of the pressures.
+
+        Returns:
+            The repeated structures, with `pressure_gpa` as given and `index` counted anew.
+        """
+        repeated = self.select(np.repeat(np.arange(len(self)), len(pressures_gpa)))
+        pressures = np.tile(np.asarray(pressures_gpa, dtype=float), len(self))
+        return repeated.with_columns(index=np.arange(len(repeated)), pressure_gpa=pressures)
 
     @staticmethod
     def concatenate(sets: Sequence[StructureSet], metadata: Mapping[str, Any] | None = None) -> StructureSet:

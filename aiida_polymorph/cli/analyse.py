@@ -41,22 +41,24 @@ THERMAL_COLUMNS: list[Column] = [
 
 
 class ListOptionCommand(click.Command):
-    """A command whose `--references` takes all files that follow it: `--references a.res b.res`."""
+    """A command whose `--references` takes all phases that follow it: `--references a.res b.res rutile`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each further file."""
+        """Repeat the option before each further phase."""
         return super().parse_args(ctx, repeat_option("--references", args))
 
 
 def repeat_option(option: str, args: Sequence[str]) -> list[str]:
-    """Return the arguments with `option` written before every file that follows it."""
+    """Return the arguments with `option` written before every file, or phase that ships, that follows it."""
+    from aiida_polymorph.references import find_references
+
     result: list[str] = []
     following = False
     for arg in args:
-        is_file = not arg.startswith("-") and Path(arg).exists()
-        if following and is_file and result[-1] != option:
+        is_phase = not arg.startswith("-") and (Path(arg).exists() or bool(find_references(arg)))
+        if following and is_phase and result[-1] != option:
             result.append(option)
-        following = arg == option or (following and (is_file or result[-1] == option))
+        following = arg == option or (following and (is_phase or result[-1] == option))
         result.append(arg)
     return result
 
@@ -76,7 +78,7 @@ def repeat_option(option: str, args: Sequence[str]) -> list[str]:
 @add_profile
 def analyse_command(
     nodes: tuple[str, ...],
-    reference_files: tuple[str, ...],
+    references: tuple[str, ...],
     no_references: bool,
     potential_name: str | None,
     protocol: str,
@@ -94,36 +96,37 @@ def analyse_command(
     Examples:
       aiida-polymorph analyse 123 145 167 189
       aiida-polymorph analyse 123 --references known/*.res --json
+      aiida-polymorph analyse 123 --references rutile anatase my-phase.cif
       aiida-polymorph analyse 123 --no-references --eps 0.001
     """
-    from aiida_polymorph.cli.nodes import structure_set
     from aiida_polymorph.results.analysis import analysis_summary
+    from aiida_polymorph.results.nodes import structure_set
 
     sets = [structure_set(node) for node in nodes]
     overrides = {"settings": {key: value for key, value in {"eps": eps, "min_samples": min_samples}.items() if value}}
-    references = None if no_references else reference_set(sets, reference_files)
-    builder = analysis_builder(sets, references, potential_name, code_label, protocol, overrides)
+    known = None if no_references else reference_set(sets, references)
+    builder = analysis_builder(sets, known, potential_name, code_label, protocol, overrides)
     summary = analysis_summary(run_analysis(builder))
     print_json(summary) if as_json else _print_summary(summary)
 
 
-def reference_set(sets: Sequence[StructureSetData], files: Sequence[str]) -> StructureSetData | None:
-    """Return the known structures: from files, or those that ship for the composition; None where none do.
+def reference_set(sets: Sequence[StructureSetData], given: Sequence[str]) -> StructureSetData | None:
+    """Return the known structures: those given, or those that ship for the composition; None where none do.
 
     Raises:
-        ValueError: if a file can't be read, or has another composition than the sets.
+        ValueError: if one can't be found, or has another composition than the sets.
     """
-    from aiida_polymorph.cli.nodes import known_phases
-    from aiida_polymorph.data.structures import StructureSetData
-    from aiida_polymorph.formats import read_structures
+    from aiida_polymorph.cli.nodes import given_phases
+    from aiida_polymorph.results.phase_inputs import known_phases
 
     composition = sets[0].value("composition")
-    if not files:
+    if not given:
         return known_phases(composition)
-    references = read_structures(list(files))
+    pressures = [each.value("pressure_gpa") for each in sets]
+    references = given_phases(given, None, min((p for p in pressures if p is not None), default=0.0))
     if references.composition != composition:
         raise ValueError(f"the references are {references.composition}, the structures to analyse {composition}")
-    return StructureSetData.from_set(references)
+    return references.as_set()
 
 
 def analysis_builder(
@@ -247,7 +250,7 @@ def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: 
       aiida-polymorph phases
       aiida-polymorph phases 211 --pressure 20 --temperature 1600 --json
     """
-    from aiida_polymorph.results.analysis import phase_rows
+    from aiida_polymorph.results.analysis import find_analysis, phase_rows
     from aiida_polymorph.results.unseen import unseen_lines
 
     analysis = find_analysis(node)
@@ -256,27 +259,3 @@ def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: 
     print_rows(rows, columns, as_json)
     if not as_json:
         click.echo("\n".join(["", *unseen_lines(analysis, pressure_gpa)]))
-
-
-def find_analysis(identifier: str | None) -> orm.ProcessNode:
-    """Return an analysis by identifier, the newest one without.
-
-    Raises:
-        ValueError: if it is none, or there is none.
-    """
-    from aiida import orm
-
-    from aiida_polymorph.cli.nodes import load
-    from aiida_polymorph.results.analysis import latest_analysis
-    from aiida_polymorph.workflows.reasons import why_not
-
-    node = load(identifier) if identifier else latest_analysis()
-    if node is None:
-        raise ValueError("there is no finished analysis yet; `aiida-polymorph analyse NODES...` makes one")
-    if not isinstance(node, orm.WorkChainNode) or node.process_label != "LandscapeWorkChain":
-        raise ValueError(f"node {identifier} is not an analysis; `aiida-polymorph analyse NODES...` makes one")
-    if not node.is_finished_ok:
-        raise ValueError(
-            f"analysis {node.pk} has no results: {why_not(node) if node.is_terminated else 'still under way'}"
-        )
-    return node

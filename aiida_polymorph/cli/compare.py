@@ -166,7 +166,7 @@ def phase_source(phases: str | None) -> str | orm.ProcessNode | None:
     Raises:
         ValueError: if it is neither.
     """
-    from aiida_polymorph.cli.analyse import find_analysis
+    from aiida_polymorph.results.analysis import find_analysis
 
     if phases is None or Path(phases).is_file():
         return phases

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile, check_figure_file, protocol_option
+from aiida_polymorph.cli.options import (
+    AS_JSON,
+    Numbers,
+    Words,
+    add_profile,
+    check_figure_file,
+    phase_arguments,
+    protocol_option,
+)
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -44,22 +52,10 @@ EQUATIONS: list[Column] = [
     ("H rms (eV)", "enthalpy_rms", ".5f"),
     ("reason", "reason", ""),
 ]
-
+MOST_PHASES = 100
+"""In one call, each with a process of its own for each functional."""
 
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
-
-
-class Words(click.ParamType):
-    """Words as `LDA,PBE,PBEsol`."""
-
-    name = "words"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the words, each once."""
-        if isinstance(value, tuple):
-            return value
-        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
-        return words or self.fail(f"{value!r} names nothing", param, ctx)
 
 
 class Setting(click.ParamType):
@@ -83,7 +79,7 @@ class Setting(click.ParamType):
 
 
 @click.command("dft-scan")
-@click.argument("phases", nargs=-1, required=True, metavar="FILES|NODE")
+@phase_arguments()
 @click.option(
     "--engine",
     "engines",
@@ -99,7 +95,6 @@ class Setting(click.ParamType):
 @click.option(
     "--potential", "potential_name", metavar="NAME|FILE", help="Of lammps: one that ships (matsui-akaogi) or a file."
 )
-@click.option("--only", type=Words(), metavar="NAMES", help="Only these phases, e.g. rutile,20-a-Pbca; without it all.")
 @protocol_option(
     "fast, moderate (default), precise or paper: the settings of arXiv:1909.08934.", names=(), default=None
 )
@@ -142,8 +137,9 @@ class Setting(click.ParamType):
 @add_profile
 def dft_scan_command(
     phases: tuple[str, ...],
-    engines: tuple[str, ...],
     only: tuple[str, ...] | None,
+    representative_gpa: float | None,
+    engines: tuple[str, ...],
     earlier: tuple[str, ...],
     relative_to: str | None,
     figure: str | None,
@@ -154,9 +150,9 @@ def dft_scan_command(
     """Enthalpy of phases against pressure by DFT and by a potential.
 
     Each phase is relaxed at pressure after pressure, from the structure at the pressure beside it, by each engine and
-    functional. A phase has the name of its file. Instead of FILES, NODE may be an analysis, whose phases are taken, or
-    a set of structures with names. What the settings of an engine are called is in the documentation, under "Inputs
-    and outputs".
+    functional. A phase is a structure file, whose name it has; a node, such as an analysis with the names of its phases
+    in --only; or the name of a phase that ships. What the settings of an engine are called is in the documentation,
+    under "Inputs and outputs".
 
     \b
     Examples:
@@ -165,14 +161,18 @@ def dft_scan_command(
       aiida-polymorph dft-scan *.res --engine castep,lammps --functional LDA,PBE,PBEsol --potential matsui-akaogi \\
           --pressure 0:70:10 --protocol paper --code castep@cluster --hours 12 --figure scan.png
     """
+    from aiida_polymorph.cli.nodes import given_phases
     from aiida_polymorph.cli.processes import carry_out
-    from aiida_polymorph.cli.scan_inputs import read_phases, scan_builders
+    from aiida_polymorph.cli.scan_inputs import scan_builders
     from aiida_polymorph.cli.watch import ScanWatch
+    from aiida_polymorph.workflows.dft_scan import check_phases
 
     check_figure_file(figure)
-    starts = read_phases(phases, only, chosen["primitive"])
-    others = find_scans(earlier, starts.to_set().composition)
-    names = [str(name) for name in starts.to_set().column("name", "")]
+    lowest = min(chosen["pressures_gpa"]) if representative_gpa is None else representative_gpa
+    given = given_phases(phases, only, lowest, MOST_PHASES)
+    check_phases(given.structures)
+    starts, names = given.as_set(chosen["primitive"]), given.names
+    others = find_scans(earlier, given.composition)
     if relative_to is not None and relative_to not in names:
         raise click.UsageError(f"--relative-to {relative_to} is none of the phases {', '.join(names)}")
     builders = scan_builders(starts, engines, chosen)
@@ -189,7 +189,7 @@ def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNo
     Raises:
         ValueError: if a node is none with results, or of another composition.
     """
-    from aiida_polymorph.cli.nodes import load
+    from aiida_polymorph.results.nodes import load
     from aiida_polymorph.results.report_data import points_of
 
     scans = [load(identifier) for identifier in identifiers]

@@ -87,10 +87,9 @@ def structures_to_export(identifier: str) -> StructureSet:
     Raises:
         ValueError: if there is no such set (yet).
     """
-    from aiida_polymorph.cli.analyse import find_analysis
-    from aiida_polymorph.cli.nodes import load, structure_set
-    from aiida_polymorph.results.analysis import PROCESS_LABEL, phase_set
+    from aiida_polymorph.results.analysis import find_analysis, is_analysis, phase_set
+    from aiida_polymorph.results.nodes import load, structure_set
 
-    if getattr(load(identifier), "process_label", None) == PROCESS_LABEL:
+    if is_analysis(load(identifier)):
         return phase_set(find_analysis(identifier))
     return structure_set(identifier).to_set()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, check_figure_file, protocol_option
+from aiida_polymorph.cli.options import (
+    AS_JSON,
+    POTENTIAL,
+    Numbers,
+    add_profile,
+    check_figure_file,
+    phase_arguments,
+    protocol_option,
+)
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
     from aiida_polymorph.data.free_energy import FreeEnergyData
+    from aiida_polymorph.data.structures import StructureSetData
 
 METHODS = ("equilibrium", "switching", "harmonic")
 
@@ -42,7 +50,7 @@ class Methods(click.ParamType):
 
 
 @click.command("free-energy")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@phase_arguments("PHASE")
 @POTENTIAL
 @click.option("--pressure", "pressure_gpa", type=float, default=0.0, show_default=True, metavar="GPA")
 @click.option("--temperature", type=float, required=True, metavar="K")
@@ -88,7 +96,9 @@ class Methods(click.ParamType):
 @AS_JSON
 @add_profile
 def free_energy_command(
-    file: str,
+    phases: tuple[str, ...],
+    only: tuple[str, ...] | None,
+    representative_gpa: float | None,
     potential_name: str,
     pressure_gpa: float,
     temperature: float,
@@ -101,41 +111,45 @@ def free_energy_command(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Gibbs energy of the phase in FILE at a temperature and pressure, term by term, with errors.
+    """Gibbs energy of PHASE at a temperature and pressure, term by term, with errors.
 
     Classical, with a thermal wavelength of 1 angstrom for every atom, unless another --convention is asked for. With
     several methods or sizes, --json gives a list. A phase that does not last has no number, but a reason, and the
     name of what it has become.
 
+    PHASE is a structure file; a node, such as an analysis with the name of one of its phases in --only; or the name of
+    a phase that ships.
+
     \b
     Examples:
+      aiida-polymorph free-energy rutile --potential matsui-akaogi --temperature 700 --method harmonic
+      aiida-polymorph free-energy 211 --only 20-a-Pbca --potential my.yaml --pressure 20 --temperature 700
       aiida-polymorph free-energy rutile.res --potential matsui-akaogi --temperature 700
       aiida-polymorph free-energy pyrite.cif --potential my.yaml --pressure 40 --temperature 1600 --method switching
       aiida-polymorph free-energy my.cif --potential my.yaml --temperature 700 --atoms 100,300 --finite-size line
     """
-    from aiida import orm
-
-    from aiida_polymorph.cli.nodes import find_lammps, known_phases, potential_node
+    from aiida_polymorph.cli.nodes import find_lammps, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
-    from aiida_polymorph.formats import read_structures
+    from aiida_polymorph.results.phase_inputs import to_recognise
 
     check_figure(figure_file, methods)
     check_sizes(sizes, finite_size, methods)
-    read = read_structures([file])
-    structure = orm.StructureData(ase=one_structure(file, read), label=str(read.column("name", "")[0]))
+    asked = given_phases(phases, only, pressure_gpa if representative_gpa is None else representative_gpa)
+    phase = asked.single()
+    structure = phase.structure()
     given = {name: value for name, value in settings.items() if value is not None}
     given |= {"finite_size": "none" if finite_size == "line" else finite_size} if finite_size else {}
-    code, potential, known = find_lammps(code_label), potential_node(potential_name), known_phases(read.composition)
+    code, potential, known = find_lammps(code_label), potential_node(potential_name), to_recognise(asked)
     plans = [
         (method, given | ({"target_atoms": size} if size else {})) for method in methods for size in sizes or (None,)
     ]
     builders = [
-        free_energy_builder(code, structure, potential, temperature, pressure_gpa, method, protocol, parameters)
+        free_energy_builder(
+            code, structure, potential, temperature, pressure_gpa, method, protocol, parameters, phase.name, known
+        )
         for method, parameters in plans
     ]
-    for builder in builders if known else []:
-        builder.phases = known
     nodes = carry_out(builders, StepWatch("free energy"))
     found = [free_energy_of(node) for node in nodes]
     rows = [
@@ -143,7 +157,7 @@ def free_energy_command(
         for each in (in_the_limit(structure, found, len(methods)) if finite_size == "line" else found)
     ]
     if figure_file:
-        write_figure(figure_file, file, nodes)
+        write_figure(figure_file, phase.name, nodes)
     if as_json:
         print_json(rows if len(rows) > 1 else rows[0])
         return
@@ -175,7 +189,7 @@ def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
     if not any(has_curve(each.to_arrays()) for each in found):
         say("Warning: no figure, since there is no Frenkel-Ladd free energy.")
         return
-    figure = free_energy_figure([(Path(name).stem, each) for each in found], formula_of(nodes[0].inputs.structure))
+    figure = free_energy_figure([(name, each) for each in found], formula_of(nodes[0].inputs.structure))
     say(f"Written: {save_figure(figure, file)}")
 
 
@@ -205,17 +219,6 @@ def in_the_limit(structure: orm.StructureData, found: list[FreeEnergyData], meth
     ]
 
 
-def one_structure(file: str, structures: Any) -> Any:
-    """Return the structure of a file.
-
-    Raises:
-        ValueError: if there isn't exactly one.
-    """
-    if len(structures) != 1:
-        raise ValueError(f"{file} holds {len(structures)} structures; a free energy is that of one")
-    return structures[0]
-
-
 def free_energy_builder(
     code: orm.AbstractCode,
     structure: orm.StructureData,
@@ -225,14 +228,20 @@ def free_energy_builder(
     method: str,
     protocol: str,
     parameters: dict[str, Any],
+    name: str,
+    known: StructureSetData | None,
 ) -> ProcessBuilder:
-    """Return the builder of one free energy."""
+    """Return the builder of one free energy of a phase, and the known phases to look a lost one up in."""
+    from aiida_polymorph.cli.nodes import tell_phase
     from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
     from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
 
     overrides = {"parameters": {**parameters, "method": method}}
     process = HarmonicWorkChain if method == "harmonic" else FreeEnergyWorkChain
-    return process.get_builder_from_protocol(code, structure, potential, temperature, pressure_gpa, protocol, overrides)
+    builder = process.get_builder_from_protocol(
+        code, structure, potential, temperature, pressure_gpa, protocol, overrides
+    )
+    return tell_phase(builder, name, known)
 
 
 def free_energy_of(node: orm.ProcessNode) -> FreeEnergyData:

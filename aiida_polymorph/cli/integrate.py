@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, POTENTIAL, Numbers, add_profile, pressures, protocol_option
+from aiida_polymorph.cli.options import (
+    AS_JSON,
+    POTENTIAL,
+    Numbers,
+    add_profile,
+    phase_arguments,
+    pressures,
+    protocol_option,
+)
 from aiida_polymorph.cli.output import Column, print_rows, say
+
+if TYPE_CHECKING:
+    from aiida import orm
+    from aiida.engine import ProcessBuilder
+
+    from aiida_polymorph.data.potential import PotentialData
+    from aiida_polymorph.results.phase_nodes import PhasesGiven
+
+MOST_PHASES = 100
+"""In one call: each is a process of its own."""
 
 COLUMNS: list[Column] = [
     ("name", "name", ""),
@@ -25,7 +44,7 @@ COLUMNS: list[Column] = [
 
 
 @click.command("integrate")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@phase_arguments()
 @POTENTIAL
 @pressures()
 @click.option(
@@ -66,7 +85,9 @@ COLUMNS: list[Column] = [
 @AS_JSON
 @add_profile
 def integrate_command(
-    files: tuple[str, ...],
+    phases: tuple[str, ...],
+    only: tuple[str, ...] | None,
+    representative_gpa: float | None,
     potential_name: str,
     pressures_gpa: tuple[float, ...],
     temperatures: tuple[float, ...],
@@ -78,53 +99,40 @@ def integrate_command(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Gibbs energies of the phases in FILES at all temperatures and pressures.
+    """Gibbs energies of PHASES at all temperatures and pressures.
 
     Frenkel-Ladd at the lowest temperature, then molecular dynamics along the isotherm and the isobars. Where a phase
     does not last, the reason and what it has become stand instead of a number. The gap of a loop is by how much going
     round over the point fails to come back: it should be zero within its error.
 
+    A phase is a structure file; a node, such as an analysis with the names of its phases in --only; or the name of a
+    phase that ships.
+
     \b
     Examples:
+      aiida-polymorph integrate rutile columbite pyrite --potential matsui-akaogi --pressure 0,20 --temperature 700,1000
+      aiida-polymorph integrate 211 --only rutile,20-a-Pbca --potential my.yaml --pressure 0,20 --temperature 700,1000
       aiida-polymorph integrate rutile.res --potential matsui-akaogi --pressure 0,20 --temperature 700,1000,1300,1600
     """
     if sweep_steps and isobars != "sweeps":
         raise click.UsageError("--sweep-steps needs --isobars sweeps")
-    from aiida import orm
-
     from aiida_polymorph.cli.machine import cores, runs_here
-    from aiida_polymorph.cli.nodes import find_lammps, known_phases, potential_node
+    from aiida_polymorph.cli.nodes import find_lammps, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
-    from aiida_polymorph.formats import read_structures
-    from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 
-    structures = read_structures(list(files))
-    names = [str(name) for name in structures.column("name", "")]
     code, potential = find_lammps(code_label), potential_node(potential_name)
-    here = runs_here(code)
+    lowest = min(pressures_gpa) if representative_gpa is None else representative_gpa
+    given = given_phases(phases, only, lowest, MOST_PHASES)
+    names, here = given.names, runs_here(code)
     chosen = {
         "parameters": {name: value for name, value in settings.items() if value is not None},
         "isobars": isobars,
         "sweep_steps": sweep_steps,
-        "at_once": max(1, cores() // len(structures)) if here else None,
+        "at_once": max(1, cores() // len(given)) if here else None,
     }
     overrides = {name: value for name, value in chosen.items() if value is not None}
-    builders = [
-        IntegrateWorkChain.get_builder_from_protocol(
-            code,
-            orm.StructureData(ase=structures[i], label=names[i]),
-            potential,
-            list(temperatures),
-            list(pressures_gpa),
-            protocol,
-            overrides,
-        )
-        for i in range(len(structures))
-    ]
-    known = known_phases(structures.composition)
-    for builder in builders if known else []:
-        builder.phases = known
+    builders = integrate_builders(given, code, potential, temperatures, pressures_gpa, protocol, overrides)
     nodes = carry_out(builders, StepWatch("integration"), at_once=cores() if here else None)
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
@@ -133,6 +141,34 @@ def integrate_command(
         if figures:
             draw_losses(node, name, Path(figures))
     print_rows(rows, COLUMNS, as_json)
+
+
+def integrate_builders(
+    given: PhasesGiven,
+    code: orm.AbstractCode,
+    potential: PotentialData,
+    temperatures: Sequence[float],
+    pressures_gpa: Sequence[float],
+    protocol: str | None,
+    overrides: Mapping[str, Any],
+) -> list[ProcessBuilder]:
+    """Return the builder of each phase's integration.
+
+    Raises:
+        ValueError: if the phases have different compositions, or there is no such protocol.
+    """
+    from aiida_polymorph.cli.nodes import tell_phase
+    from aiida_polymorph.results.phase_inputs import to_recognise
+    from aiida_polymorph.workflows.integrate import IntegrateWorkChain
+
+    builders = []
+    known = to_recognise(given)
+    for phase in given.phases:
+        builder = IntegrateWorkChain.get_builder_from_protocol(
+            code, phase.structure(), potential, list(temperatures), list(pressures_gpa), protocol, overrides
+        )
+        builders.append(tell_phase(builder, phase.name, known))
+    return builders
 
 
 def draw_losses(node: Any, name: str, folder: Path) -> None:
@@ -144,7 +180,7 @@ def draw_losses(node: Any, name: str, folder: Path) -> None:
     for child in node.called:
         if "product" in child.outputs:
             place = child.inputs.parameters
-            path = folder / f"{name}-{place['temperature']:g}K-{place['pressure_gpa']:g}GPa.png"
+            path = folder / f"{name.replace('/', '_')}-{place['temperature']:g}K-{place['pressure_gpa']:g}GPa.png"
             save_figure(transformation_figure(child), path)
             say(f"{path}: {child.outputs.summary['became']}")
 

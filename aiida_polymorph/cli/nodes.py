@@ -1,66 +1,46 @@
-"""From what a person types to nodes: structure sets, codes, potentials."""
+"""From what a person types to nodes: phases, codes, potentials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aiida_polymorph.cli.output import say
+from aiida_polymorph.results.nodes import load as load
+from aiida_polymorph.results.nodes import structure_set as structure_set
+
 if TYPE_CHECKING:
     from aiida import orm
+    from aiida.engine import ProcessBuilder
 
     from aiida_polymorph.data.potential import PotentialData
     from aiida_polymorph.data.structures import StructureSetData
+    from aiida_polymorph.results.phase_nodes import PhasesGiven
 
 
-def load(identifier: str) -> orm.Node:
-    """Return the node with this PK or UUID.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    from aiida import orm
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
-    try:
-        return orm.load_node(int(identifier) if identifier.isdigit() else identifier)
-    except (NotExistent, MultipleObjectsError, ValueError, OverflowError) as error:
-        raise ValueError(f"there is no node {identifier}; give the number or the UUID that a search printed") from error
-
-
-def structure_set(identifier: str) -> StructureSetData:
-    """Return a structure set by its own identifier, or that of the process that made it.
+def given_phases(
+    given: Sequence[str], only: Sequence[str] | None, pressure_gpa: float, most: int | None = None
+) -> PhasesGiven:
+    """Return the phases that a command was given, and say how they were chosen; see `results.phase_inputs`.
 
     Raises:
-        ValueError: if the node is something else, or the process has not made its set yet.
+        ValueError: if one can't be found, or two have the same name.
     """
-    from aiida import orm
+    from aiida_polymorph.results.phase_inputs import find_phases
 
-    from aiida_polymorph.data.structures import StructureSetData
-
-    node = load(identifier)
-    if isinstance(node, orm.ProcessNode):
-        node = result_of(node)
-    if not isinstance(node, StructureSetData):
-        raise ValueError(f"node {identifier} is not a set of structures but {type(node).__name__}")
-    return node
+    phases = find_phases(given, only, pressure_gpa, most)
+    for remark in phases.remarks:
+        say(remark)
+    return phases
 
 
-def result_of(process: orm.ProcessNode) -> StructureSetData:
-    """Return the structure set that a search, a relaxation or a scan has made.
-
-    Raises:
-        ValueError: if there is none (yet).
-    """
-    from aiida_polymorph.workflows.reasons import why_not
-
-    for name in ("structures", "relaxed", "points"):
-        if name in process.outputs:
-            return process.outputs[name]
-    if not process.is_terminated:
-        raise ValueError(
-            f"process {process.pk} is still under way; `aiida-polymorph status {process.pk}` shows how far"
-        )
-    raise ValueError(f"process {process.pk} made no set of structures: {why_not(process)}")
+def tell_phase(builder: ProcessBuilder, name: str, known: StructureSetData | None) -> ProcessBuilder:
+    """Tell a builder what its phase is called, where it asks for that, and among which phases to look up a lost one."""
+    if "name" in builder.process_class.spec().inputs:
+        builder.name = name
+    if known is not None:
+        builder.phases = known
+    return builder
 
 
 def find_code(label: str | None) -> orm.AbstractCode:
@@ -152,12 +132,3 @@ def potential_of(sets: Sequence[StructureSetData]) -> PotentialData | None:
         names = ", ".join(f"{node.label} ({node.pk})" for node in found)
         raise ValueError(f"the sets were made with different potentials: {names}; analyse them apart")
     return found[0] if found else None
-
-
-def known_phases(composition: str) -> StructureSetData | None:
-    """Return the known phases that ship for a composition, None where none do."""
-    from aiida_polymorph.data.structures import StructureSetData
-    from aiida_polymorph.references import load_references
-
-    references = load_references(composition)
-    return StructureSetData.from_set(references) if len(references) else None

@@ -85,6 +85,19 @@ def protocol_option(text: str, names: Sequence[str] = PROTOCOLS, **settings: Any
     return click.option("--protocol", type=ProtocolName(names), metavar="NAME", help=text, **settings)
 
 
+class Words(click.ParamType):
+    """Words as `LDA,PBE,PBEsol`."""
+
+    name = "words"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the words, each once."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
+        return words or self.fail(f"{value!r} names nothing", param, ctx)
+
+
 def check_figure_file(file: str | None) -> None:
     """Refuse a figure file that could not be written in the end.
 
@@ -111,6 +124,30 @@ def add_profile(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return wrapper
+
+
+def phase_arguments(metavar: str = "PHASES...") -> Callable[..., Any]:
+    """Argument of the phases that a command works on, with the options that choose among those of a node."""
+    options = [
+        click.argument("phases", nargs=-1, required=True, metavar=metavar),
+        click.option(
+            "--only", type=Words(), metavar="NAMES", help="Only the phases of these names, e.g. rutile,20-a-Pbca."
+        ),
+        click.option(
+            "--at-pressure",
+            "representative_gpa",
+            type=float,
+            metavar="GPA",
+            help="Where a node holds a phase at several pressures: take that nearest to this one.  [lowest --pressure]",
+        ),
+    ]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def pressures(required: bool = True, **settings: Any) -> Callable[..., Any]:
@@ -140,9 +177,9 @@ CODE = click.option(
 )
 REFERENCES = click.option(
     "--references",
-    "reference_files",
+    "references",
     multiple=True,
-    type=click.Path(exists=True),
-    metavar="FILE",
-    help="Known structures, named by the files' stems; without it those that ship for the composition.",
+    metavar="PHASE",
+    help="Known phases: files, named by their stems, nodes, or phases that ship; without it all that ship for the "
+    "composition.",
 )

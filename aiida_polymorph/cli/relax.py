@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_polymorph.cli.machine import on_all_cores
-from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, pressures
+from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, phase_arguments, pressures
 from aiida_polymorph.cli.output import Column, print_rows, say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ COLUMNS: list[Column] = [
 
 
 @click.command("relax")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@phase_arguments()
 @POTENTIAL
 @pressures()
 @click.option(
@@ -51,7 +51,9 @@ COLUMNS: list[Column] = [
 @AS_JSON
 @add_profile
 def relax_command(
-    files: tuple[str, ...],
+    phases: tuple[str, ...],
+    only: tuple[str, ...] | None,
+    representative_gpa: float | None,
     potential_name: str,
     pressures_gpa: tuple[float, ...],
     rattle: float | None,
@@ -59,41 +61,32 @@ def relax_command(
     code_label: str | None,
     as_json: bool,
 ) -> None:
-    """Relax the structures in FILES, positions and cell, at each pressure.
+    """Relax PHASES, positions and cell, at each pressure.
 
-    Reads whatever ASE reads, and .res files with many structures. A structure that fails is listed with the reason.
+    A phase is a file that ASE reads, or a .res file with many structures; a node, such as a search or an analysis; or
+    the name of a phase that ships. A structure that fails is listed with the reason.
 
     \b
     Examples:
       aiida-polymorph relax rutile.res anatase.cif --potential matsui-akaogi --pressure 0:60:10
       aiida-polymorph relax known/*.res --potential my-potential.yaml --pressure 20 --json
+      aiida-polymorph relax rutile columbite --potential matsui-akaogi --pressure 0,20
+      aiida-polymorph relax 211 --only rutile,20-a-Pbca --potential matsui-akaogi --pressure 20
     """
-    from aiida_polymorph.cli.nodes import find_code, potential_node, result_of
+    from aiida_polymorph.cli.nodes import find_code, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
-    from aiida_polymorph.data.structures import StructureSetData
-    from aiida_polymorph.formats import read_structures
+    from aiida_polymorph.results.nodes import set_made_by
 
-    structures = at_pressures(read_structures(list(files)), pressures_gpa)
-    potential = potential_node(potential_name)
-    potential.to_potential().check_species(structures.species)
-    parameters = {"rattle": rattle} if rattle else {}
-    builder = relax_builder(StructureSetData.from_set(structures), potential, find_code(code_label), parameters)
+    given = given_phases(phases, only, min(pressures_gpa) if representative_gpa is None else representative_gpa)
+    structures, potential = given.as_set(pressures_gpa=pressures_gpa), potential_node(potential_name)
+    potential.to_potential().check_species(structures.value("species"))
+    builder = relax_builder(structures, potential, find_code(code_label), {"rattle": rattle} if rattle else {})
     (node,) = carry_out([builder], StepWatch("relaxation"))
-    relaxed = result_of(node)
+    relaxed = set_made_by(node)
     if not as_json:
         say(f"Process {node.pk}, set of relaxed structures {relaxed.pk}.")
     print_rows(relaxed_rows(relaxed.to_set(), symprec), COLUMNS, as_json)
-
-
-def at_pressures(structures: StructureSet, pressures_gpa: Sequence[float]) -> StructureSet:
-    """Return every structure at every pressure: structure by structure, in the order of the pressures."""
-    import numpy as np
-
-    repeated = structures.select(np.repeat(np.arange(len(structures)), len(pressures_gpa)))
-    return repeated.with_columns(
-        index=np.arange(len(repeated)), pressure_gpa=np.tile(np.asarray(pressures_gpa, dtype=float), len(structures))
-    )
 
 
 def relax_builder(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_polymorph.cli.analyse import find_analysis
 from aiida_polymorph.cli.options import AS_JSON, add_profile, pressure
 from aiida_polymorph.cli.output import print_json, say
 
@@ -34,6 +33,7 @@ def explain_command(phase: str, node: str | None, pressure_gpa: float, temperatu
     """
     from dataclasses import asdict
 
+    from aiida_polymorph.results.analysis import find_analysis
     from aiida_polymorph.results.explain import explain_text
     from aiida_polymorph.results.report_data import explain
 
@@ -64,7 +64,8 @@ def report_command(
       aiida-polymorph report 211 -o report.html
       aiida-polymorph report 211 --dft-scan 312 --dft-scan 498 --relative-to rutile
     """
-    from aiida_polymorph.cli.nodes import load
+    from aiida_polymorph.results.analysis import find_analysis
+    from aiida_polymorph.results.nodes import load
 
     analysis = find_analysis(node)
     say("Drawing the report ...")

@@ -1,84 +1,24 @@
-"""What `dft-scan` starts from: phases of files or of an analysis, codes, and the settings of the engines."""
+"""What `dft-scan` starts from beside its phases: codes, and the settings of the engines."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
 from aiida.common.warnings import AiidaDeprecationWarning
 
 from aiida_polymorph.cli.machine import cores, runs_here
-from aiida_polymorph.cli.nodes import load, structure_set
 from aiida_polymorph.cli.output import say
-from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
-from aiida_polymorph.formats import read_structures
-from aiida_polymorph.landscape.symmetry import primitive_cell
 from aiida_polymorph.protocol_files import merge_inputs
-from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.workflows.dft_scan import check_phases
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
+    from aiida_polymorph.data.structures import StructureSetData
     from aiida_polymorph.engines import Engine
-
-
-def read_phases(arguments: Sequence[str], only: Sequence[str] | None, primitive: bool) -> StructureSetData:
-    """Return the phases of files, or of the one node that is given instead, each with a name of its own.
-
-    Args:
-        arguments: files that ASE reads, or the identifier of an analysis or of a set with names.
-        only: names of those that are wanted, None for all.
-        primitive: whether primitive cells are taken, exactly symmetric: a code that finds half of the symmetries
-            needs twice the k-points.
-
-    Raises:
-        ValueError: if there are none, two have the same name, or one is no crystal.
-    """
-
-    if len(arguments) == 1 and not Path(arguments[0]).exists():
-        given = phases_of_node(arguments[0])
-    else:
-        given = read_structures(list(arguments))
-    if only is not None:
-        given = select_named(given, only)
-    check_phases(given)
-    kept = {name: given.columns[name] for name in ("name", "pressure_gpa") if name in given.columns}
-    cells = [(primitive_cell(atoms) if primitive else None) or atoms for atoms in given]
-    return StructureSetData.from_set(StructureSet.from_atoms(cells, kept))
-
-
-def phases_of_node(identifier: str) -> StructureSet:
-    """Return the phases of an analysis, each once, or a set of structures with names.
-
-    Raises:
-        ValueError: if the node is neither.
-    """
-    try:
-        node = load(identifier)
-    except ValueError as error:
-        raise ValueError(f"{identifier} is neither a file nor a node") from error
-    is_analysis = isinstance(node, orm.WorkChainNode) and "phases" in node.outputs
-    structures = (node.outputs.phases if is_analysis else structure_set(identifier)).to_set()
-    names = structures.column("name", "").tolist()
-    return structures.select(sorted({names.index(name) for name in names}) if is_analysis else range(len(names)))
-
-
-def select_named(structures: StructureSet, names: Sequence[str]) -> StructureSet:
-    """Return the structures of these names, in this order.
-
-    Raises:
-        ValueError: if one is not there.
-    """
-    known = structures.column("name", "").tolist()
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise ValueError(f"--only {', '.join(missing)}: there is no such phase; there are {', '.join(known)}")
-    return structures.select([known.index(name) for name in names])
 
 
 def scan_builders(phases: StructureSetData, names: Sequence[str], chosen: Mapping[str, Any]) -> list[ProcessBuilder]:

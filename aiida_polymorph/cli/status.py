@@ -103,7 +103,7 @@ def find_process(identifier: str) -> orm.WorkChainNode:
     from aiida import orm
     from aiida.common.links import LinkType
 
-    from aiida_polymorph.cli.nodes import load
+    from aiida_polymorph.results.nodes import load
 
     node = load(identifier)
     if isinstance(node, orm.Data):

@@ -10,7 +10,7 @@ import spglib
 from ase import Atoms
 from spglib.error import SpglibError
 
-from aiida_polymorph.structures import formula_units_of
+from aiida_polymorph.structures import StructureSet, formula_units_of
 
 SYMPREC = 0.01
 """Default tolerance in angstrom: finds the symmetry of structures relaxed to 1e-3 eV/angstrom."""
@@ -53,6 +53,18 @@ def primitive_cell(atoms: Atoms, symprec: float = SYMPREC) -> Atoms | None:
         return None
     cell, positions, numbers = found
     return Atoms(numbers, cell=cell, scaled_positions=positions, pbc=True)
+
+
+def primitive_cells(structures: StructureSet, symprec: float = SYMPREC) -> StructureSet:
+    """Return the same structures in their primitive cells, as they are where spglib finds none.
+
+    Columns stay as they are, so those must be of the structure, not of its cell (`enthalpy` is of the cell).
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
+    cells = [primitive_cell(atoms, symprec) or atoms for atoms in structures]
+    return StructureSet.from_atoms(cells, structures.columns, structures.metadata)
 
 
 def point_group_order(atoms: Atoms, symprec: float = SYMPREC) -> int:

@@ -19,6 +19,13 @@ def available_references() -> dict[str, list[str]]:
     return {formula: structures for formula, structures in names.items() if structures}
 
 
+def find_references(text: str) -> list[tuple[str, str]]:
+    """Return formula and name of the structures that ship and that `NAME` or `FORMULA/NAME` may mean."""
+    formula, slash, name = text.rpartition("/")
+    known = available_references()
+    return [(each, name) for each in known if name in known[each] and (not slash or each == formula)]
+
+
 def load_references(formula: str) -> StructureSet:
     """Return the known structures of a formula, in the conventional cells of their publications.
 

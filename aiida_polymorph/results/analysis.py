@@ -12,8 +12,10 @@ from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.record import plain
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.results.nodes import load
 from aiida_polymorph.results.unseen import unseen_rows
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.workflows.reasons import why_not
 
 PROCESS_LABEL = "LandscapeWorkChain"
 SPLITS = ("random", "novel", "cluster")
@@ -27,6 +29,37 @@ def latest_analysis() -> orm.WorkChainNode | None:
     builder.append(orm.WorkChainNode, filters=filters, tag="analysis")
     builder.order_by({"analysis": {"id": "desc"}})
     return builder.first(flat=True)
+
+
+def is_analysis(node: orm.Node) -> bool:
+    """Return whether a node is an analysis, finished or not."""
+    return isinstance(node, orm.WorkChainNode) and node.process_label == PROCESS_LABEL
+
+
+def check_analysis(node: orm.ProcessNode) -> orm.ProcessNode:
+    """Return an analysis that has results.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    if not node.is_finished_ok:
+        reason = why_not(node) if node.is_terminated else "still under way"
+        raise ValueError(f"analysis {node.pk} has no results: {reason}")
+    return node
+
+
+def find_analysis(identifier: str | None) -> orm.ProcessNode:
+    """Return an analysis by identifier, the newest one without.
+
+    Raises:
+        ValueError: if it is none, or there is none.
+    """
+    node = load(identifier) if identifier else latest_analysis()
+    if node is None:
+        raise ValueError("there is no finished analysis yet; `aiida-polymorph analyse NODES...` makes one")
+    if not is_analysis(node):
+        raise ValueError(f"node {identifier} is not an analysis; `aiida-polymorph analyse NODES...` makes one")
+    return check_analysis(node)
 
 
 def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:

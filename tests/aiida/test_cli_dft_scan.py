@@ -23,12 +23,13 @@ from test_cli_analysis import pile
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.dft_scan import Setting, show_scans
-from aiida_polymorph.cli.scan_inputs import check_kind, put_in, read_phases
+from aiida_polymorph.cli.scan_inputs import check_kind, put_in
 from aiida_polymorph.cli.scan_progress import progress_text
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
 from aiida_polymorph.engines.quantum_espresso import QuantumEspressoEngine
+from aiida_polymorph.results.phase_inputs import find_phases
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.units import GPA
 
@@ -232,11 +233,11 @@ def test_report_shows_a_scan(argon_analysis: int, scan: orm.WorkChainNode, tmp_p
 
 
 def test_phases_of_an_analysis_are_what_is_scanned(argon_analysis: int) -> None:
-    phases = read_phases([str(argon_analysis)], None, primitive=True).to_set()
+    phases = find_phases([str(argon_analysis)]).as_set(primitive=True).to_set()
     assert phases.columns["name"].tolist() == ["0-a-Fm-3m", "0-b-P63/mmc"]
     assert phases.columns["pressure_gpa"].tolist() == [0.0, 0.0]
     assert [len(atoms) for atoms in phases] == [1, 2]
-    few = read_phases([str(argon_analysis)], ["0-b-P63/mmc"], primitive=True).to_set()
+    few = find_phases([str(argon_analysis)], ["0-b-P63/mmc"]).as_set(primitive=True).to_set()
     assert few.columns["name"].tolist() == ["0-b-P63/mmc"]
 
 
@@ -480,10 +481,10 @@ def test_settings_reach_the_engine_they_are_for(argon: Argon, session_code, pw) 
 
 
 def test_phases_are_taken_as_they_are_or_as_primitive_cells(argon: Argon) -> None:
-    as_is, primitive = (read_phases(argon.files, None, primitive=each).to_set() for each in (False, True))
+    as_is, primitive = (find_phases(argon.files).as_set(primitive=each).to_set() for each in (False, True))
     assert [len(atoms) for atoms in as_is] == [4, 2, 1]
     assert [len(atoms) for atoms in primitive] == [1, 2, 1]
-    few = read_phases(argon.files, ["bcc", "fcc"], primitive=True).to_set()
+    few = find_phases(argon.files, ["bcc", "fcc"]).as_set(primitive=True).to_set()
     assert few.columns["name"].tolist() == ["bcc", "fcc"]
 
 

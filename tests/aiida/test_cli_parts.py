@@ -55,6 +55,8 @@ def test_an_option_takes_the_files_that_follow(tmp_path) -> None:
     assert repeat_option(option, ["12", option, a, b, "--json"]) == ["12", option, a, option, b, "--json"]
     assert repeat_option(option, [option, a, b, "12", "13"]) == [option, a, option, b, "12", "13"]
     assert repeat_option(option, [option, a, option, b]) == [option, a, option, b]
+    by_name = [option, "rutile", option, a, option, "TiO2/anatase", "12"]
+    assert repeat_option(option, [option, "rutile", a, "TiO2/anatase", "12"]) == by_name
     assert repeat_option(option, ["12", "--eps", "0.1"]) == ["12", "--eps", "0.1"]
 
 
