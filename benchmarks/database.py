@@ -105,25 +105,25 @@ def make_large_search(number: int, **_: Any) -> None:
     _set_up()
     from aiida import orm
 
-    from aiida_polymorph.cli.machine import share_of_cores
+    from aiida_polymorph.workflows.machine import search_share
 
     path = Path(os.environ["AIIDA_PATH"]) / "stand-in"
     path.write_text(STAND_IN.format(python=sys.executable))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     code = orm.InstalledCode(orm.load_computer("localhost"), str(path), label="stand-in").store()
-    _search(code, 20.0, number, 0, share_of_cores(code, 1))
+    _search(code, 20.0, number, 0, search_share(code, 1))
 
 
 def make_small_searches(small: int, **_: Any) -> None:
     """Search at each pressure with each seed, and analyse what belongs to a seed."""
     _set_up()
     from aiida_polymorph.cli.analyse import analysis_builder, reference_set, run_analysis
-    from aiida_polymorph.cli.machine import share_of_cores
     from aiida_polymorph.cli.nodes import find_code
+    from aiida_polymorph.workflows.machine import search_share
 
     code = find_code(None)
     for seed in range(SEEDS):
-        sets = [_search(code, p, small, seed, share_of_cores(code, 1), (2, 3)) for p in PRESSURES_GPA]
+        sets = [_search(code, p, small, seed, search_share(code, 1), (2, 3)) for p in PRESSURES_GPA]
         run_analysis(analysis_builder(sets, reference_set(sets, ()), protocol="fast"))
 
 

@@ -11,9 +11,11 @@ from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_polymorph.calculations.resources import count_processes
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.machine import ONE_PROCESS
 from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, ERROR_FILE, minimiser_description, write_job
@@ -26,16 +28,6 @@ HIGHEST_PRESSURE_GPA = 1e5
 
 WALL_TIME_MARGIN = 0.05
 """Part of the job's wall time that is kept for closing the files."""
-
-ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-"""Resources of a job that asks for nothing else."""
-
-
-def count_processes(computer: orm.Computer, resources: Mapping[str, Any]) -> int:
-    """Return how many workers a job's resources have room for; the driver uses one machine."""
-    scheduler, asked = computer.get_scheduler(), dict(resources)
-    scheduler.preprocess_resources(asked, computer.get_default_mpiprocs_per_machine())
-    return int(scheduler.create_job_resource(**asked).get_tot_num_mpiprocs())
 
 
 def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.machine import on_all_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, PROTOCOLS, REFERENCES, add_profile, pressure, protocol_option
 from aiida_polymorph.cli.output import Column, Row, counts_text, print_json, print_rows, say, table
 
@@ -144,6 +143,7 @@ def analysis_builder(
     """
     from aiida_polymorph.cli.nodes import find_code, potential_node, potential_of
     from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+    from aiida_polymorph.workflows.machine import on_cores
 
     for node in sets:
         if node.value("pressure_gpa") is None:
@@ -158,7 +158,7 @@ def analysis_builder(
         code=code,
         potential=potential,
         protocol=protocol,
-        overrides={**(overrides or {}), **({"relax": on_all_cores(code)} if code else {})},
+        overrides={**(overrides or {}), **({"relax": on_cores(code)} if code else {})},
     )
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.analyse import THERMAL_COLUMNS
-from aiida_polymorph.cli.machine import searches_at_once, share_of_cores
 from aiida_polymorph.cli.options import Numbers
 from aiida_polymorph.cli.output import Column, duration, say, table
 
@@ -100,10 +99,13 @@ def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
     from aiida_polymorph.cli.search import check_finished, search_builder
     from aiida_polymorph.cli.watch import SearchWatch
     from aiida_polymorph.search.recipe import Recipe
+    from aiida_polymorph.workflows.machine import machine_of, search_share
 
     recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)
-    share = share_of_cores(code, len(pressures_gpa))
+    share = search_share(code, len(pressures_gpa))
     builders = [search_builder(recipe, potential, code, p, number, share) for p in pressures_gpa]
-    searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), at_once=searches_at_once(code))
+    searches = carry_out(
+        builders, SearchWatch(number * len(pressures_gpa)), at_once=machine_of(code.computer).at_once()
+    )
     check_finished(searches)
     return [search.outputs.structures for search in searches]

@@ -200,9 +200,9 @@ def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNo
 
 def all_here(builders: Sequence[ProcessBuilder]) -> bool:
     """Return whether all scans share this machine, so that they run one after the other."""
-    from aiida_polymorph.cli.machine import runs_here
+    from aiida_polymorph.workflows.machine import machine_of
 
-    return all(runs_here(builder.code) for builder in builders)
+    return all(machine_of(builder.code.computer).is_ours_to_share for builder in builders)
 
 
 def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str | None, as_json: bool) -> None:

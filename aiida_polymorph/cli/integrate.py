@@ -116,24 +116,24 @@ def integrate_command(
     """
     if sweep_steps and isobars != "sweeps":
         raise click.UsageError("--sweep-steps needs --isobars sweeps")
-    from aiida_polymorph.cli.machine import cores, runs_here
     from aiida_polymorph.cli.nodes import find_lammps, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.workflows.machine import machine_of
 
     code, potential = find_lammps(code_label), potential_node(potential_name)
     lowest = min(pressures_gpa) if representative_gpa is None else representative_gpa
     given = given_phases(phases, only, lowest, MOST_PHASES)
-    names, here = given.names, runs_here(code)
+    names, machine = given.names, machine_of(code.computer)
     chosen = {
         "parameters": {name: value for name, value in settings.items() if value is not None},
         "isobars": isobars,
         "sweep_steps": sweep_steps,
-        "at_once": max(1, cores() // len(given)) if here else None,
+        "at_once": machine.share(len(given)),
     }
     overrides = {name: value for name, value in chosen.items() if value is not None}
     builders = integrate_builders(given, code, potential, temperatures, pressures_gpa, protocol, overrides)
-    nodes = carry_out(builders, StepWatch("integration"), at_once=cores() if here else None)
+    nodes = carry_out(builders, StepWatch("integration"), at_once=machine.at_once())
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.machine import on_all_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, phase_arguments, pressures
 from aiida_polymorph.cli.output import Column, print_rows, say
 
@@ -93,9 +92,10 @@ def relax_builder(
     structures: StructureSetData, potential: PotentialData, code: orm.AbstractCode, parameters: Mapping[str, Any]
 ) -> ProcessBuilder:
     """Return the builder of one relaxation of all structures, each at its own pressure, on all cores."""
+    from aiida_polymorph.workflows.machine import on_cores
     from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
-    overrides = {"parameters": parameters, **on_all_cores(code, at_most=len(structures))}
+    overrides = {"parameters": parameters, **on_cores(code, at_most=len(structures))}
     return RelaxSetWorkChain.get_builder_from_protocol(code, structures, potential, overrides=overrides)
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.warnings import AiidaDeprecationWarning
 
-from aiida_polymorph.cli.machine import cores, runs_here
 from aiida_polymorph.cli.output import say
 from aiida_polymorph.engines import load_engine
+from aiida_polymorph.machine import resources
 from aiida_polymorph.protocol_files import merge_inputs
+from aiida_polymorph.workflows.machine import machine_of
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -75,9 +76,10 @@ def scan_builder(
     options = job_options(chosen) if engine.functionals else {}
     if options:
         builder.options = orm.Dict(options)
-    if chosen["jobs"] or runs_here(code):
-        processes = chosen["processes"] if engine.functionals else 1
-        builder.jobs = orm.Int(chosen["jobs"] or max(1, cores() // (processes or 1)))
+    processes = chosen["processes"] if engine.functionals else 1
+    jobs = chosen["jobs"] or machine_of(code.computer).share(processes or 1)
+    if jobs:
+        builder.jobs = orm.Int(jobs)
     return builder
 
 
@@ -207,7 +209,7 @@ def job_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a DFT job that the command was given."""
     options: dict[str, Any] = {}
     if chosen["processes"]:
-        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": chosen["processes"]}
+        options["resources"] = resources(chosen["processes"])
         options["withmpi"] = chosen["processes"] > 1
     if chosen["hours"]:
         options["max_wallclock_seconds"] = int(chosen["hours"] * 3600)

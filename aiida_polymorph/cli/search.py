@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.machine import searches_at_once, share_of_cores
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
-from aiida_polymorph.search.batches import LARGEST_BATCH
+from aiida_polymorph.machine import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -124,6 +123,7 @@ def search_command(
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import SearchWatch
     from aiida_polymorph.search.recipe import Recipe
+    from aiida_polymorph.workflows.machine import machine_of, search_share
 
     recipe = Recipe.propose(
         composition,
@@ -135,13 +135,12 @@ def search_command(
     )
     potential, code = potential_node(potential_name), find_code(code_label)
     potential.to_potential().check_species(recipe.counts)
-    overrides = {"jobs": jobs} if jobs else share_of_cores(code, len(pressures_gpa))
+    overrides = {"jobs": jobs} if jobs else search_share(code, len(pressures_gpa))
     if batch_size:
         overrides["batch_size"] = batch_size
     builders = [search_builder(recipe, potential, code, p, number, overrides) for p in pressures_gpa]
-    searches = carry_out(
-        builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=searches_at_once(code)
-    )
+    at_once = machine_of(code.computer).at_once()
+    searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=at_once)
     print_rows([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)

@@ -16,7 +16,7 @@ from aiida.engine import ProcessBuilder
 from aiida.plugins import WorkflowFactory
 from ase import Atoms
 
-from aiida_polymorph.calculations.relax_set import ONE_PROCESS
+from aiida_polymorph.machine import ONE_PROCESS
 from aiida_polymorph.protocol_files import merge_inputs, protocol_inputs
 from aiida_polymorph.units import GPA
 

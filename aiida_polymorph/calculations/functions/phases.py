@@ -8,12 +8,12 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_polymorph.calculations.functions.landscape import processes
 from aiida_polymorph.calculations.functions.pressures import unflatten
 from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.machine import cores
 from aiida_polymorph.structures import StructureSet
 
 SCIENCE_VERSION = 1
@@ -89,7 +89,7 @@ def _pressure_result(entry: dict[str, Any], relaxed: StructureSet, settings: Ana
     candidate_features = np.zeros((0, features.shape[1]))
     if len(candidates):
         species = structures.species
-        candidate_features = compute_fingerprints(candidates, settings.fingerprints, processes(), species)
+        candidate_features = compute_fingerprints(candidates, settings.fingerprints, cores(), species)
     return PressureResult(
         pressure_gpa=landscape.pressure_gpa,
         structures=structures,

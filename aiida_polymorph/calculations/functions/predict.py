@@ -8,7 +8,6 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_polymorph.calculations.functions.landscape import processes
 from aiida_polymorph.calculations.functions.pressures import unflatten
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
@@ -17,6 +16,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.machine import cores
 
 SCIENCE_VERSION = 2
 """To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
@@ -67,6 +67,6 @@ def predict_chemical_potentials(phases: StructureSetData, settings: orm.Dict, **
     table = phases.to_set()
     features = np.zeros((0, 0))
     if len(table):
-        features = compute_fingerprints(table, chosen.fingerprints, processes())
+        features = compute_fingerprints(table, chosen.fingerprints, cores())
     potentials = predict(table, features, entropies, models, chosen.missed_enthalpy)
     return ChemicalPotentialData.from_potentials(potentials)
