@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from aiida_polymorph.plain import plain
+
 Row = Mapping[str, Any]
 Column = tuple[str, str | Callable[[Row], Any], str]
 """Title, key of the row or function of it, format."""
@@ -19,19 +21,6 @@ NOTHING = "-"
 def say(text: str) -> None:
     """Print progress or a warning to standard error."""
     click.echo(text, err=True)
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: NumPy's scalars and arrays unpacked, nan and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def print_json(value: Any) -> None:

@@ -78,7 +78,7 @@ class SearchProgress(Progress):
             "node": process.outputs.structures.pk if terminated and "structures" in process.outputs else None,
             "composition": self._composition,
             "pressure_gpa": self._pressure_gpa,
-            "state": state_of(process),
+            "state": progress_state(process),
             "asked": self._asked,
             "relaxed": relaxed,
             "failed": failed,
@@ -168,7 +168,7 @@ class Stream:
         return self._relaxed, self._failed
 
 
-def state_of(process: orm.ProcessNode) -> str:
+def progress_state(process: orm.ProcessNode) -> str:
     """Return `finished`, `failed`, `killed`, `under way`."""
     if process.is_finished_ok:
         return "finished"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_polymorph.cli.output import duration
-from aiida_polymorph.cli.progress import Progress, state_of
+from aiida_polymorph.cli.progress import Progress, progress_state
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -37,7 +37,7 @@ class ScanProgress(Progress):
             "engine": process.inputs.engine.value,
             "functionals": self._functionals,
             "pressure_gpa": None,
-            "state": state_of(process),
+            "state": progress_state(process),
             "asked": self._asked,
             "relaxed": len(ended) - len(failed),
             "failed": dict(Counter(why_not(point) for point in failed)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from aiida import orm
+
+from aiida_polymorph.plain import plain
 
 
 class RecordData(orm.ArrayData):
@@ -29,14 +30,3 @@ class RecordData(orm.ArrayData):
     def value(self, name: str, default: Any = None) -> Any:
         """Return a plain value by name."""
         return self.base.attributes.get(name, default)
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: text as keys, lists, Python numbers, None for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,8 +10,8 @@ from aiida import orm
 
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
-from aiida_polymorph.data.record import plain
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.plain import plain
 from aiida_polymorph.results.nodes import load
 from aiida_polymorph.results.unseen import unseen_rows
 from aiida_polymorph.structures import StructureSet

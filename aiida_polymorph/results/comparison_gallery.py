@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
-from aiida_polymorph.data.record import plain
+from aiida_polymorph.plain import plain
 from aiida_polymorph.report import free_energy_figures as figures
 from aiida_polymorph.report.canvas import new_figure, save_figure
 from aiida_polymorph.report.comparison import Comparison

@@ -9,7 +9,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_polymorph.data.landscape import LandscapeData
-from aiida_polymorph.data.record import plain
+from aiida_polymorph.plain import plain
 
 NOT_RECORDED = "not recorded by the version that made this analysis; `analyse` the same sets again"
 

@@ -72,7 +72,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
         return None
     elements = list(inputs["phases"].to_set().species)
     problem = validate_model(inputs, inputs["functionals"].get_list(), elements)
-    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+    return problem or validate_options(inputs)
 
 
 def effort(atoms: Atoms) -> float:

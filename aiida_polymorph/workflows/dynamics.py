@@ -15,15 +15,14 @@ from aiida.engine import (
 
 from aiida_polymorph.calculations.dynamics import DynamicsCalculation, validate_inputs
 from aiida_polymorph.workflows.jobs import JobWorkChain
-from aiida_polymorph.workflows.options import validate_options
-from aiida_polymorph.workflows.relax_set import require
+from aiida_polymorph.workflows.options import define_options, require, validate_options
 
 EXIT_CODES = DynamicsCalculation.exit_codes
 
 
 def validate_job(inputs: Mapping[str, Any], port: Any = None) -> str | None:
     """Return what doesn't fit together in the inputs, options included, None if everything does."""
-    return validate_options(inputs.get("options"), inputs.get("code")) or validate_inputs(inputs, port)
+    return validate_options(inputs) or validate_inputs(inputs, port)
 
 
 class DynamicsWorkChain(JobWorkChain):
@@ -37,13 +36,7 @@ class DynamicsWorkChain(JobWorkChain):
         super().define(spec)
         spec.expose_inputs(DynamicsCalculation, exclude=("metadata", "monitors", "remote_folder"))
         require(spec.inputs, "code", orm.AbstractCode)
-        spec.input(
-            "options",
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            help="Options of the job: resources, max_wallclock_seconds, queue_name, ...",
-        )
+        define_options(spec)
         spec.inputs.validator = validate_job
         spec.inputs["max_iterations"].default = lambda: orm.Int(3)
         spec.inputs["clean_workdir"].default = lambda: orm.Bool(True)

@@ -19,8 +19,8 @@ from aiida_polymorph.calculations.functions.free_energy import (
 )
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.data.record import plain
 from aiida_polymorph.lammps.settings import EvaluateSettings, MinimiseSettings
+from aiida_polymorph.plain import plain
 from aiida_polymorph.thermodynamics.free_energy.assembly import TOLERANCE
 from aiida_polymorph.thermodynamics.free_energy.routes import (
     first_springs,

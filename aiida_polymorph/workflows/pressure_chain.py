@@ -17,7 +17,7 @@ from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
 from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.workflows.children import run_once, submit_once
-from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.options import define_options, validate_options
 from aiida_polymorph.workflows.reasons import reason_of
 
 DISPLACEMENT = 0.01
@@ -105,7 +105,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     functional, elements = inputs["functional"].value, sorted(inputs["structure"].get_symbols_set())
     given = {**inputs, "pseudos": {functional: inputs.get("pseudos", {})}}
     problem = validate_model(given, [functional], elements)
-    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+    return problem or validate_options(inputs)
 
 
 class PressureChainWorkChain(WorkChain):
@@ -148,7 +148,7 @@ class PressureChainWorkChain(WorkChain):
         )
         spec.input_namespace("pseudos", dynamic=True, valid_type=orm.Data, help="Pseudopotential of each element.")
         spec.input("potential", valid_type=PotentialData, required=False, help="For LAMMPS.")
-        spec.input("options", valid_type=orm.Dict, required=False, help="Options of the jobs.", **node)
+        define_options(spec)
         spec.input(
             "attempts",
             valid_type=orm.Int,

@@ -8,7 +8,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessHandlerReport,
     ProcessSpec,
@@ -28,22 +27,16 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.merging import missing
 from aiida_polymorph.workflows.children import run_once
 from aiida_polymorph.workflows.jobs import JobWorkChain
-from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.options import define_options, require, validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 
 EXIT_CODES = RelaxSetCalculation.exit_codes
 
 
-def require(ports: PortNamespace, name: str, valid_type: type) -> None:
-    """Make an exposed input a required one of this type."""
-    ports[name].valid_type = valid_type
-    ports[name].required = True
-
-
 def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | None:
     """Return what doesn't fit together in the inputs, None if everything does."""
     problem = relax_set.validate_inputs(inputs, context)
-    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+    return problem or validate_options(inputs)
 
 
 class RelaxSetWorkChain(ProtocolMixin, JobWorkChain):
@@ -58,14 +51,7 @@ class RelaxSetWorkChain(ProtocolMixin, JobWorkChain):
         super().define(spec)
         spec.expose_inputs(RelaxSetCalculation, exclude=("metadata", "monitors", "remote_folder"))
         require(spec.inputs, "code", orm.AbstractCode)
-        spec.input(
-            "options",
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            help="Options of the jobs, as metadata.options of a CalcJob: resources, max_wallclock_seconds, "
-            "queue_name, ... The driver relaxes as many structures side by side as the resources have processes.",
-        )
+        define_options(spec, "The driver relaxes as many structures side by side as the resources have processes.")
         spec.inputs.validator = validate_inputs
         spec.outline(
             cls.setup,

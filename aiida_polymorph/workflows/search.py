@@ -24,9 +24,9 @@ from aiida_polymorph.relaxation.merging import merge
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.machine import machine_of
-from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.options import require, validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
-from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain, require
+from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
 
 RELAXATION = ("clean_workdir", "code", "handler_overrides", "max_iterations", "options", "parameters", "potential")
@@ -50,7 +50,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     if "recipe" not in inputs or "potential" not in inputs:
         return None
     problem = problem_of(_check_species, inputs["recipe"], inputs["potential"])
-    return problem or validate_options(inputs.get("options"), inputs.get("code"))
+    return problem or validate_options(inputs)
 
 
 def _check_species(recipe: orm.Dict, potential: PotentialData) -> None:

@@ -11,12 +11,12 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain
 from aiida_polymorph.calculations.functions.free_energy import displace
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.data.record import plain
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.lammps.settings import EvaluateSettings, Settings
+from aiida_polymorph.plain import plain
 from aiida_polymorph.workflows.children import submit_once
 from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
-from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.options import define_options, validate_options
 
 
 def task(name: str, settings: Settings) -> orm.Dict:
@@ -26,7 +26,7 @@ def task(name: str, settings: Settings) -> orm.Dict:
 
 def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     """Return what doesn't fit together in structure, potential, options and code, None if everything does."""
-    problem = validate_options(inputs.get("options"), inputs.get("code"))
+    problem = validate_options(inputs)
     if problem or not {"structure", "potential"} <= set(inputs):
         return problem
     potential = inputs["potential"].to_potential()
@@ -45,13 +45,7 @@ class DynamicsMixin(WorkChain):
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS's executable.")
         spec.input("structure", valid_type=orm.StructureData, help="The phase, any cell of it.")
         spec.input("potential", valid_type=PotentialData, help="How to compute energies; one of LAMMPS.")
-        spec.input(
-            "options",
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            help="Options of the jobs: resources, max_wallclock_seconds, queue_name, ...",
-        )
+        define_options(spec)
         spec.input(
             "phases",
             valid_type=StructureSetData,

@@ -24,8 +24,8 @@ from aiida import load_profile
 from analysis_data import AnalysisData, read_analysis
 from reference_data import Entry, Table, entries, read_tables
 
-from aiida_polymorph.data.record import plain
 from aiida_polymorph.landscape.entropy_correction import enthalpy_correction
+from aiida_polymorph.plain import plain
 from aiida_polymorph.report.canvas import new_figure, save_figure
 from aiida_polymorph.report.gallery import all_pictures
 from aiida_polymorph.results.analysis import find_analysis

@@ -11,13 +11,14 @@ from aiida import orm
 from aiida_polymorph.calculations.functions.pressures import flatten, pressure_key, unflatten
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.landscape import LandscapeData, map_arrays
-from aiida_polymorph.data.record import RecordData, plain
+from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.clusters import Cluster
 from aiida_polymorph.landscape.kernel_map import kernel_pca
 from aiida_polymorph.landscape.pressure_model import PressureModel
 from aiida_polymorph.landscape.surrogate import fit_surrogate
 from aiida_polymorph.landscape.validation import evaluate
+from aiida_polymorph.plain import plain
 
 CLUSTER = Cluster(0, 3, 5, {2: 3, 4: 2}, 1, -36.0, 1e-6, 28.0, 1e-4, "Pa-3", False)
 

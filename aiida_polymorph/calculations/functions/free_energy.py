@@ -12,8 +12,9 @@ from ase import Atoms
 from aiida_polymorph.calculations.dynamics import POSITIONS
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
-from aiida_polymorph.data.record import RecordData, plain
+from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.lammps.tasks import make_settings
+from aiida_polymorph.plain import plain
 from aiida_polymorph.thermodynamics.free_energy.assembly import (
     assemble,
     digest_phonons,

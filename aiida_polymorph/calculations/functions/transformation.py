@@ -6,9 +6,10 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.free_energy import structure_node
-from aiida_polymorph.data.record import RecordData, plain
+from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.recognition import recognise
+from aiida_polymorph.plain import plain
 from aiida_polymorph.thermodynamics.free_energy.assembly import final_crystal
 
 
