@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.compare import Renaming
-from aiida_polymorph.cli.options import AS_JSON, add_profile
+from aiida_polymorph.cli.options import AS_JSON, RENAMING, add_profile
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
-    from aiida_polymorph.data.record import RecordData
     from aiida_polymorph.results.free_energies import Result
 
 COLUMNS: list[Column] = [
@@ -34,14 +32,7 @@ MOST_ROWS = 7
 
 @click.command("coexistence")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
-@click.option(
-    "--name",
-    "names",
-    type=Renaming(),
-    multiple=True,
-    metavar="PK=PHASE",
-    help="Name that the phase of a node shall have; without it that of the file it was read from.",
-)
+@RENAMING
 @click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the phase diagram: .svg or .png.")
 @AS_JSON
 @add_profile
@@ -67,7 +58,7 @@ def coexistence_command(
     for verdict in found.value("verdicts"):
         say(verdict)
     if figure:
-        say(f"Figure: {draw_figure(found, inputs, figure)}")
+        say(f"Figure: {draw_figure(results, figure)}")
     if as_json:
         print_json(found.value("lines"))
         return
@@ -129,20 +120,18 @@ def spread_out(number: int, most: int) -> list[int]:
     return [round(each * (number - 1) / max(count - 1, 1)) for each in range(count)]
 
 
-def draw_figure(found: RecordData, inputs: Mapping[str, Any], file: str) -> Path:
+def draw_figure(results: Sequence[Result], file: str) -> Path:
     """Draw the phase diagram and return its path.
 
     Raises:
         ValueError: if there is one temperature or pressure only, or for an ending that is not known.
     """
-    from aiida_polymorph.calculations.functions.coexistence import line_of, phase_surfaces
     from aiida_polymorph.report.canvas import new_figure, save_figure
     from aiida_polymorph.report.thermo_figures import phase_regions
-    from aiida_polymorph.thermodynamics.diagrams.stable_phases import dynamics_diagram
+    from aiida_polymorph.results.diagram import make_diagram
+    from aiida_polymorph.results.phase_order import phase_order
 
-    gibbs_energies = {key: node for key, node in inputs.items() if key.startswith("phase_")}
-    surfaces = phase_surfaces(inputs["names"].get_dict(), inputs["atoms"].value, gibbs_energies)
-    diagram = dynamics_diagram(surfaces, [line_of(entry) for entry in found.value("lines")])
+    diagram = make_diagram([result.data for result in results], {str(r.data.pk): r.phase for r in results})
     figure, (ax,) = new_figure()
-    phase_regions(diagram, ax)
+    phase_regions(diagram.to_diagram(), ax, phase_order(results[0].formula))
     return save_figure(figure, file)

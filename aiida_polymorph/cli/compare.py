@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, Numbers, add_profile
+from aiida_polymorph.cli.options import AS_JSON, RENAMING, Numbers, add_profile
 from aiida_polymorph.cli.output import Column, print_json, say, table
 
 if TYPE_CHECKING:
@@ -60,21 +60,6 @@ HARMONIC: list[Column] = [
 ]
 
 
-class Renaming(click.ParamType):
-    """A name and the one wanted instead, `LABEL=PHASE`."""
-
-    name = "label=phase"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return both names."""
-        if isinstance(value, tuple):
-            return value
-        label, _, phase = value.partition("=")
-        if not label or not phase:
-            self.fail(f"{value!r} must be LABEL=PHASE, e.g. 123=rutile", param, ctx)
-        return label, phase
-
-
 @click.command("compare")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
 @click.option(
@@ -93,14 +78,7 @@ class Renaming(click.ParamType):
     metavar="PHASE",
     help="Phase whose chemical potential is zero; without it the one that is stable at most places.",
 )
-@click.option(
-    "--name",
-    "names",
-    type=Renaming(),
-    multiple=True,
-    metavar="LABEL=PHASE",
-    help="Name that the phase of a node shall have, as in --phases; LABEL is the one it has, or the node's number.",
-)
+@RENAMING
 @click.option("--figures", type=click.Path(file_okay=False), metavar="FOLDER", help="Write figures and summary there.")
 @AS_JSON
 @add_profile
@@ -139,8 +117,9 @@ def compare_command(
         click.echo(comparison_text(rows, summary, comparison.formula))
     if figures is not None:
         from aiida_polymorph.results.comparison_gallery import write_comparison
+        from aiida_polymorph.results.phase_order import phase_order
 
-        for written in write_comparison(comparison, results, summary, figures):
+        for written in write_comparison(comparison, results, summary, figures, phase_order(comparison.formula)):
             say(f"Written: {written}")
 
 

@@ -217,6 +217,7 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     from aiida_polymorph.cli.scan_progress import chains_of
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
+    from aiida_polymorph.results.phase_order import phase_order
     from aiida_polymorph.results.scans import scan_rows
     from aiida_polymorph.structures import StructureSet
     from aiida_polymorph.workflows.reasons import why_not
@@ -232,7 +233,9 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     curves, points = curves_of_scans(sets), StructureSet.concatenate(sets)
     rows = scan_rows(points, curves, relative_to)
     if figure is not None:
-        save_figure(draw_enthalpies(curves, relative_to, points.composition), figure)
+        save_figure(
+            draw_enthalpies(curves, relative_to, points.composition, order=phase_order(points.composition)), figure
+        )
         say(f"Figure: {figure}")
     if as_json:
         print_json(rows)

@@ -98,6 +98,40 @@ class Words(click.ParamType):
         return words or self.fail(f"{value!r} names nothing", param, ctx)
 
 
+class Choices(click.ParamType):
+    """Some of several words, written as `one,other`."""
+
+    name = "words"
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the words without repetition, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        found = tuple(dict.fromkeys(part.strip() for part in str(value).split(",")))
+        unknown = [word for word in found if word not in self.words]
+        if unknown:
+            self.fail(f"{', '.join(map(repr, unknown))} must be of {', '.join(self.words)}", param, ctx)
+        return found
+
+
+class Renaming(click.ParamType):
+    """What a phase is called and its new name, `LABEL=NAME`."""
+
+    name = "label=name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return both names."""
+        if isinstance(value, tuple):
+            return value
+        label, _, phase = value.partition("=")
+        if not label or not phase:
+            self.fail(f"{value!r} must be LABEL=NAME, e.g. 123=rutile", param, ctx)
+        return label, phase
+
+
 def check_figure_file(file: str | None) -> None:
     """Refuse a figure file that could not be written in the end.
 
@@ -161,6 +195,14 @@ def pressure(text: str, **settings: Any) -> Callable[..., Any]:
     return click.option("--pressure", "pressure_gpa", type=float, metavar="GPA", help=text, **settings)
 
 
+RENAMING = click.option(
+    "--name",
+    "names",
+    type=Renaming(),
+    multiple=True,
+    metavar="LABEL=NAME",
+    help="Rename the phase of a node (LABEL=NAME); LABEL is the phase's name, or the node's number.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on standard output.")
 POTENTIAL = click.option(
     "--potential",

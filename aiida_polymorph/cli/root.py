@@ -24,6 +24,7 @@ COMMANDS = {
     "integrate": "integrate",
     "coexistence": "coexistence",
     "compare": "compare",
+    "diagram": "diagram",
     "dft-scan": "dft_scan",
     "phases": "analyse",
     "explain": "report",

@@ -28,6 +28,12 @@ def neighbour_cutoff(log: str) -> float | None:
     return float(found.group(1)) if found else None
 
 
+def cpu_seconds(log: str) -> float | None:
+    """Return the seconds of all processes together that a log's runs took; None where it tells of no run."""
+    loops = re.findall(r"^Loop time of ([0-9.eE+-]+) on (\d+) procs", log, re.MULTILINE)
+    return sum(float(seconds) * int(processes) for seconds, processes in loops) if loops else None
+
+
 def read_series(text: str) -> dict[str, np.ndarray]:
     """Return the columns of a file of `fix ave/time`, by the names in its header.
 

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
-    *("#8C6D1F", "#332288", "#882255", "#999933", "#661100"),
+    *("#332288", "#117733", "#DDCC77", "#882255", "#661100"),
 )
-"""Okabe and Ito's palette without its yellow, then darker ones of Tol's, told apart with any colour blindness."""
+"""Okabe and Ito's palette without its yellow, then five of Tol's muted one; chosen so that any two of them can be told
+apart with each kind of colour blindness."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 """Second sign beside the colour, for more phases than colours."""

@@ -11,6 +11,7 @@ import numpy as np
 from aiida_polymorph.search.unseen import UnseenWithin
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve
 
 
@@ -112,11 +113,12 @@ class ReportData:
         landscapes: one for each searched pressure.
         phases: rows with the fields of `aiida-polymorph phases --json`, of all pressures; unknown is None.
         potentials: chemical potentials of the phases; None without.
+        diagram: phase diagram that follows from them; None without.
         surrogates: the surrogates with their tests.
         basin_entropy: one mapping for each pressure: `pressure_gpa`, `components`, `overdispersion`, ...
         nodes: where the numbers came from.
         temperatures: of the chemical-potential figures, K.
-        diagram_temperatures: first and last of the phase diagram, K.
+        phase_order: names of all phases of the profile, from which their colours follow.
         relative_to: phase that chemical potentials are drawn relative to; None takes one by itself.
         created: when and by which version, as text.
         notes: warnings that a reader of the numbers must see.
@@ -132,11 +134,12 @@ class ReportData:
     landscapes: Sequence[LandscapeView] = ()
     phases: Sequence[Mapping[str, Any]] = ()
     potentials: ChemicalPotentials | None = None
+    diagram: PhaseDiagram | None = None
     surrogates: Sequence[SurrogateView] = ()
     basin_entropy: Sequence[Mapping[str, Any]] = ()
     nodes: Sequence[NodeRecord] = ()
     temperatures: Sequence[float] = (1600.0,)
-    diagram_temperatures: tuple[float, float] = (0.0, 2000.0)
+    phase_order: Sequence[str] = ()
     relative_to: str | None = None
     created: str = ""
     notes: Sequence[str] = ()

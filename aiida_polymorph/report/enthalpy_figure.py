@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_polymorph.report.canvas import COLOURS, MARKERS, STYLE, new_figure, pretty_formula
+from aiida_polymorph.report.canvas import STYLE, new_figure, pretty_formula
+from aiida_polymorph.report.colours import Looks, phase_looks
 from aiida_polymorph.report.labels import spread
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import (
     EnthalpyCurve,
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-Look = Mapping[str, tuple[str, str]]
-"""Phase -> colour and marker."""
 
 WINDOW = 0.6
 """How far above the lowest phase the plot reaches, eV per formula unit."""
@@ -49,7 +47,11 @@ LEGEND_INCHES = 0.6
 
 
 def draw_enthalpies(
-    curves: Sequence[EnthalpyCurve], relative_to: str, formula: str = "f.u.", window: float = WINDOW
+    curves: Sequence[EnthalpyCurve],
+    relative_to: str,
+    formula: str = "f.u.",
+    window: float = WINDOW,
+    order: Sequence[str] = (),
 ) -> Figure:
     """Return a figure of enthalpies relative to one phase against pressure, a panel for each method, with shared axes.
 
@@ -63,13 +65,14 @@ def draw_enthalpies(
         relative_to: name of the phase that is the zero.
         formula: for the axis.
         window: how far above the lowest phase the plot reaches, eV per formula unit.
+        order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
 
     Raises:
         ValueError: if no method has that phase, or a phase has two curves by one method.
     """
     check_reference(curves, relative_to)
     methods = by_method(curves)
-    look = _looks(curves)
+    look = phase_looks((curve.name for curve in curves), order or [curve.name for curve in curves])
     figure, axes = _panels(len(methods))
     _limits(axes[0], methods, relative_to, window)
     stable = transitions(curves)
@@ -80,15 +83,6 @@ def draw_enthalpies(
     _axis_labels(axes, relative_to, f"eV per {pretty_formula(formula)}")
     _legend(axes, methods, relative_to, look)
     return figure
-
-
-def _looks(curves: Sequence[EnthalpyCurve]) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each phase, in the order in which they first occur."""
-    names = dict.fromkeys(curve.name for curve in curves)
-    return {
-        name: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-        for i, name in enumerate(names)
-    }
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
@@ -145,7 +139,7 @@ def _relative(curve: EnthalpyCurve, base: EnthalpyCurve, pressures: np.ndarray) 
     return curve.interpolate(pressures) - base.interpolate(pressures)
 
 
-def _panel(ax: Axes, phases: Mapping[str, EnthalpyCurve], relative_to: str, look: Look) -> None:
+def _panel(ax: Axes, phases: Mapping[str, EnthalpyCurve], relative_to: str, look: Looks) -> None:
     """Draw lines, points and crosses of one method."""
     _crosses(ax, phases, look)
     base = phases.get(relative_to)
@@ -185,7 +179,7 @@ def _points(ax: Axes, curve: EnthalpyCurve, base: EnthalpyCurve, colour: str, ma
         ax.plot(pressures[chosen], values[chosen], marker, zorder=4, **style)
 
 
-def _crosses(ax: Axes, phases: Mapping[str, EnthalpyCurve], look: Look) -> None:
+def _crosses(ax: Axes, phases: Mapping[str, EnthalpyCurve], look: Looks) -> None:
     """Mark points that failed above the strip, those at the same pressure on top of each other."""
     rows: dict[float, int] = {}
     for name, curve in phases.items():
@@ -196,7 +190,7 @@ def _crosses(ax: Axes, phases: Mapping[str, EnthalpyCurve], look: Look) -> None:
             ax.plot(pressure, place, "x", transform=ax.get_xaxis_transform(), zorder=5, **style)
 
 
-def _strip(ax: Axes, stable: StableSequence, look: Look) -> None:
+def _strip(ax: Axes, stable: StableSequence, look: Looks) -> None:
     """Draw the colours of the stable phases along the axis, and the pressures of the transitions."""
     from matplotlib.patches import Rectangle
 
@@ -251,7 +245,7 @@ def _to_ev(energy: np.ndarray) -> np.ndarray:
 
 
 def _legend(
-    axes: Sequence[Axes], methods: Mapping[str, Mapping[str, EnthalpyCurve]], relative_to: str, look: Look
+    axes: Sequence[Axes], methods: Mapping[str, Mapping[str, EnthalpyCurve]], relative_to: str, look: Looks
 ) -> None:
     """Name the phases and the signs that occur to the right of the first row."""
     order = sorted(look, key=lambda name: _height(methods, relative_to, name), reverse=True)

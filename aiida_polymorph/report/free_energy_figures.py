@@ -12,6 +12,7 @@ import numpy as np
 
 from aiida_polymorph.landscape.entropy_comparison import EntropyComparison
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
+from aiida_polymorph.report.colours import Looks, phase_looks
 from aiida_polymorph.report.comparison import Comparison, along_pressure
 from aiida_polymorph.report.thermo_figures import relative_curves
 from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement
@@ -41,14 +42,6 @@ class Curve(NamedTuple):
     values: np.ndarray
     errors: np.ndarray
     marks: Mapping[float, Estimate]
-
-
-def styles(comparison: Comparison) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each phase, the same ones in all figures."""
-    return {
-        phase: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-        for i, phase in enumerate(comparison.phases)
-    }
 
 
 def potential_curves(
@@ -104,7 +97,9 @@ def _basin_curves(
     return found
 
 
-def potential_panels(comparison: Comparison, axes: Sequence[Axes], temperature: float) -> Sequence[Axes]:
+def potential_panels(
+    comparison: Comparison, axes: Sequence[Axes], temperature: float, order: Sequence[str] = ()
+) -> Sequence[Axes]:
     """Draw chemical potentials against pressure, a panel for each source (the paper's figure 3a), with shared axes.
 
     Markers are where there is a node or a search; between them the curves are cubics with the volumes as slopes. Bands
@@ -114,6 +109,7 @@ def potential_panels(comparison: Comparison, axes: Sequence[Axes], temperature: 
         comparison: of all sources.
         axes: as many as `comparison.sources`, side by side.
         temperature: K.
+        order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
     """
     shown = [
         place for source in comparison.sources for values in comparison.relative[source].values() for place in values
@@ -123,7 +119,7 @@ def potential_panels(comparison: Comparison, axes: Sequence[Axes], temperature: 
     pressures = np.unique([*np.linspace(low, high, POINTS), *searched])
     panels = [potential_curves(comparison, source, temperature, pressures) for source in comparison.sources]
     limits = _limits([curve for curves in panels for curve in curves.values()])
-    look = styles(comparison)
+    look = phase_looks(comparison.phases, order)
     for ax, source, curves in zip(axes, comparison.sources, panels, strict=True):
         for phase, curve in curves.items():
             _draw_curve(ax, pressures, curve, *look[phase])
@@ -177,7 +173,7 @@ def _height(panels: Sequence[Mapping[str, Curve]], phase: str) -> float:
     return -np.inf
 
 
-def _phase_legend(ax: Axes, look: Mapping[str, tuple[str, str]]) -> None:
+def _phase_legend(ax: Axes, look: Looks) -> None:
     """Name the phases to the right of the axes."""
     from matplotlib.lines import Line2D
 
@@ -191,7 +187,7 @@ def _phase_legend(ax: Axes, look: Mapping[str, tuple[str, str]]) -> None:
 
 
 def entropy_panels(
-    found: EntropyComparison, axes: Sequence[Axes], look: Mapping[str, tuple[str, str]], formula: str = "f.u."
+    found: EntropyComparison, axes: Sequence[Axes], look: Looks, formula: str = "f.u."
 ) -> Sequence[Axes]:
     """Draw s_b, and beside it s_b - a H, against S, relative to their means at each pressure (the paper's figure 2).
 
@@ -238,7 +234,7 @@ def _equal_limits(ax: Axes, found: EntropyComparison, values: np.ndarray) -> Non
     ax.set_aspect("equal")
 
 
-def _entropy_legend(ax: Axes, found: EntropyComparison, look: Mapping[str, tuple[str, str]]) -> None:
+def _entropy_legend(ax: Axes, found: EntropyComparison, look: Looks) -> None:
     """Name phases and pressures to the right of the axes."""
     from matplotlib.lines import Line2D
 

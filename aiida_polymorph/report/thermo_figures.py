@@ -5,17 +5,18 @@ Each function takes data and axes, draws, and returns the axes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_polymorph.report.canvas import COLOURS, MARKERS, pretty_formula
+from aiida_polymorph.report.canvas import pretty_formula
+from aiida_polymorph.report.colours import phase_looks
 from aiida_polymorph.report.labels import label_points, spread
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
-from aiida_polymorph.thermodynamics.diagrams.phase_diagram import PhaseDiagram
+from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +86,7 @@ def chemical_potentials(
     window: float = 0.35,
     most: int = 12,
     formula: str = "f.u.",
+    order: Sequence[str] = (),
 ) -> Axes:
     """Draw chemical potentials against pressure, relative to one phase (the paper's figure 3b).
 
@@ -101,6 +103,7 @@ def chemical_potentials(
         window: how far above the stable phase the plot reaches, eV per formula unit.
         most: draw at most so many in colour, those that come closest to being stable.
         formula: for the axis.
+        order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
     """
     reference = reference_phase(potentials, temperature, relative_to)
     lowest, highest = potentials.pressures[[0, -1]]
@@ -115,11 +118,12 @@ def chemical_potentials(
     _window(ax, curves, window)
     for name in grey:
         _curve(ax, curves, names.index(name), "0.75", 0.8)
-    for rank, i in enumerate(drawn):
-        colour, marker = COLOURS[rank % len(COLOURS)], MARKERS[rank % len(MARKERS)]
+    looks = phase_looks((names[i] for i in drawn), order or names)
+    for i in drawn:
+        colour, marker = looks[names[i]]
         _curve(ax, curves, i, colour, 1.4, band=True)
         _marks(ax, marks, i, colour, marker)
-    _curve_labels(ax, curves, drawn, [names[i] for i in drawn])
+    _curve_labels(ax, curves, drawn, [names[i] for i in drawn], [looks[names[i]][0] for i in drawn])
     ax.set_xlabel("pressure, GPa")
     ax.set_ylabel(f"chemical potential relative to {reference}, eV per {pretty_formula(formula)}", parse_math=False)
     ax.set_title(f"{temperature:g} K", fontsize=9, loc="left")
@@ -157,10 +161,9 @@ def _marks(ax: Axes, marks: Curves, phase: int, colour: str, marker: str) -> Non
         ax.plot(x, y, marker, ms=4.5, color=colour, markerfacecolor=fill, markeredgewidth=1.0, clip_on=False, zorder=4)
 
 
-def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequence[str]) -> None:
+def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequence[str], colours: Sequence[str]) -> None:
     """Name each curve at its right end, beside the axes; a curve that leaves the plot, where it is last seen."""
     low, high = ax.get_ylim()
-    colours = [COLOURS[rank % len(COLOURS)] for rank in range(len(drawn))]
     visible = [np.flatnonzero((curves.relative[i] >= low) & (curves.relative[i] <= high)) for i in drawn]
     last = len(curves.pressures) - 1
     ends = [k for k, seen in enumerate(visible) if len(seen) and seen[-1] == last]
@@ -194,37 +197,42 @@ def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequenc
     )
 
 
-def phase_regions(diagram: PhaseDiagram, ax: Axes) -> Axes:
+def phase_regions(diagram: PhaseDiagram, ax: Axes, order: Sequence[str] = ()) -> Axes:
     """Draw the phase diagram: regions of the stable phases, named inside, paler where less certain.
 
     Black lines are coexistence, their grey bands one standard deviation of the pressure of coexistence.
+
+    Args:
+        diagram: what to draw.
+        ax: axes.
+        order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
     """
     present = [int(i) for i in np.unique(diagram.stable) if i >= 0]
-    ax.pcolormesh(
-        diagram.pressures, diagram.temperatures, _shades(diagram, present), shading="nearest", rasterized=True
-    )
+    looks = phase_looks((diagram.names[i] for i in present), order or diagram.names)
+    image = _shades(diagram, {i: looks[diagram.names[i]][0] for i in present})
+    ax.pcolormesh(diagram.pressures, diagram.temperatures, image, shading="nearest", rasterized=True)
     ax.set(xlim=(diagram.pressures[0], diagram.pressures[-1]), ylim=(diagram.temperatures[0], diagram.temperatures[-1]))
     for line in diagram.lines:
-        error = np.nan_to_num([point.pressure_error for point in line.points])
+        error = np.where(np.isfinite(line.errors_gpa), line.errors_gpa, 0.0)
         order = np.argsort(line.temperatures, kind="stable")
-        t, p, e = line.temperatures[order], line.pressures[order], error[order]
+        t, p, e = line.temperatures[order], line.pressures_gpa[order], error[order]
         ax.fill_betweenx(t, p - e, p + e, color="black", alpha=0.13, lw=0)
-        ax.plot(line.pressures, line.temperatures, color="black", lw=1.2)
+        ax.plot(line.pressures_gpa, line.temperatures, color="black", lw=1.2)
     centres = np.array([_centre(diagram, i) for i in present]).reshape(-1, 2)
     _region_labels(ax, diagram, centres, [diagram.names[i] for i in present])
     ax.set(xlabel="pressure, GPa", ylabel="temperature, K")
     return ax
 
 
-def _shades(diagram: PhaseDiagram, present: list[int]) -> np.ndarray:
+def _shades(diagram: PhaseDiagram, colours: Mapping[int, str]) -> np.ndarray:
     """Return RGB of each cell: the phase's colour, mixed with white by one minus its probability."""
     from matplotlib.colors import to_rgb
 
     image = np.ones((*diagram.stable.shape, 3))
-    for rank, i in enumerate(present):
+    for i, colour in colours.items():
         cells = diagram.stable == i
         strength = 0.10 + 0.45 * np.nan_to_num(diagram.probability[cells])[:, None]
-        image[cells] = 1 - strength * (1 - np.array(to_rgb(COLOURS[rank % len(COLOURS)])))
+        image[cells] = 1 - strength * (1 - np.array(to_rgb(colour)))
     return image
 
 

@@ -10,14 +10,16 @@ import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_polymorph.calculations.functions.diagram import source_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
+from aiida_polymorph.data.state_points import state_points
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.report.comparison import COMPUTED, Measured
 from aiida_polymorph.structures import composition_formula, formula_units_of, reduced_composition
 from aiida_polymorph.thermodynamics.diagrams.comparison import Place, entropy
+from aiida_polymorph.thermodynamics.free_energy.kinetic import gibbs_helmholtz_enthalpy
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.units import KB
 
 OUTPUTS = {
     "IntegrateWorkChain": "gibbs_energies",
@@ -55,53 +57,28 @@ class Result:
         return self.data.value("convention")
 
     def measured(self) -> list[Measured]:
-        """Return what the node tells, place by place."""
-        if isinstance(self.data, GibbsEnergiesData):
-            return [self._point(point) for point in self.data.points]
-        return [self._single()]
+        """Return what the node tells, state point by state point."""
+        return [self._measured(source_of(self.data), point) for point in state_points(self.data, self.atoms)]
 
-    def _point(self, point: Mapping[str, Any]) -> Measured:
+    def _measured(self, source: str, point: Mapping[str, Any]) -> Measured:
+        """Return one entry."""
         temperature = point["temperature_k"]
-        enthalpy = number(point["enthalpy"]) - 1.5 * KB * temperature * self.atoms
-        return self._measured(
-            "integration",
-            (temperature, point["pressure_gpa"]),
-            Estimate(number(point["gibbs_energy"]), number(point["error"])),
-            Estimate(enthalpy, np.nan),
-            number(point["volume"]),
-            point["reason"],
+        gibbs_energy = Estimate(number(point["gibbs_energy"]), number(point["error"]))
+        configurational = number(point["configurational_enthalpy"])
+        enthalpy = Estimate(
+            gibbs_helmholtz_enthalpy(configurational, temperature, self.convention, self.atoms),
+            number(point.get("configurational_enthalpy_error")),
         )
-
-    def _single(self) -> Measured:
-        value = self.data.value
-        source = "harmonic" if value("method") == "harmonic" else "integration"
-        enthalpy = Estimate(*(number(each) for each in value("enthalpy")))
-        return self._measured(
-            source,
-            (value("temperature"), value("pressure_gpa")),
-            Estimate(number(value("gibbs_energy")), number(value("error"))),
-            enthalpy,
-            number(value("volume")[0]),
-            value("reason"),
-        )
-
-    def _measured(
-        self, source: str, place: Place, gibbs_energy: Estimate, enthalpy: Estimate, volume: float, reason: str
-    ) -> Measured:
-        """Return one entry; the enthalpy comes without kinetic energy."""
         known = bool(np.isfinite(gibbs_energy.value))
-        # With wavelengths of the elements' own, S = -dG/dT holds the kinetic energy too.
-        kinetic = 0.0 if self.convention == "unit" else 1.5 * KB * place[0] * self.atoms
-        total = Estimate(enthalpy.value + kinetic, enthalpy.error)
-        has_entropy = known and np.isfinite(total.value) and self.convention != "quantum"
+        has_entropy = known and np.isfinite(enthalpy.value) and self.convention != "quantum"
         return Measured(
             phase=self.phase,
             source=source,
-            place=place,
+            place=(temperature, point["pressure_gpa"]),
             gibbs_energy=gibbs_energy if known else None,
-            volume=volume,
-            entropy=entropy(gibbs_energy, total, place[0]) if has_entropy else None,
-            reason=reason,
+            volume=number(point["volume"]),
+            entropy=entropy(gibbs_energy, enthalpy, temperature) if has_entropy else None,
+            reason=point["reason"],
             node=self.data.pk,
         )
 

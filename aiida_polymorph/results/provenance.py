@@ -77,7 +77,7 @@ def records(analysis: orm.WorkChainNode, keys: list[str]) -> list[NodeRecord]:
     found = [
         record("Analysis", analysis),
         record("Phases", outputs.phases, "phases"),
-        record("Chemical potentials", outputs.chemical_potentials, "chemical-potentials", "phase-diagram"),
+        record("Chemical potentials", outputs.chemical_potentials, "chemical-potentials"),
     ]
     for key in keys:
         landscape = outputs.landscapes[key]

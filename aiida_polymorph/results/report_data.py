@@ -14,7 +14,9 @@ from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.report.data import LandscapeView, ReportData, SurrogateView
 from aiida_polymorph.results.analysis import SPLITS, by_pressure, phase_rows, test_errors
+from aiida_polymorph.results.diagram import diagram_of_analysis
 from aiida_polymorph.results.explain import Explanation
+from aiida_polymorph.results.phase_order import phase_order
 from aiida_polymorph.results.provenance import record, records, steps_to
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import check_reference
@@ -44,6 +46,7 @@ def report_data(
     if curves:
         check_reference(curves, zero)
     phases = outputs.phases.to_set()
+    diagram = diagram_of_analysis(analysis)
     return ReportData(
         title=f"Polymorphs of {formula}",
         formula=formula,
@@ -51,9 +54,15 @@ def report_data(
         landscapes=[_landscape_view(outputs, key, phases) for key in landscapes],
         phases=phase_rows(analysis),
         potentials=outputs.chemical_potentials.to_potentials(),
+        diagram=diagram.to_diagram(),
+        phase_order=phase_order(formula),
         surrogates=[view for key in landscapes for view in _surrogate_views(outputs.surrogates[key])],
         basin_entropy=[_entropy_summary(outputs.basin_entropies[key]) for key in landscapes],
-        nodes=[*records(analysis, list(landscapes)), *(record("Scan", scan, "enthalpies") for scan in scans)],
+        nodes=[
+            *records(analysis, list(landscapes)),
+            record("Phase diagram", diagram, "phase-diagram"),
+            *(record("Scan", scan, "enthalpies") for scan in scans),
+        ],
         enthalpy_curves=curves,
         enthalpy_relative_to=zero,
         created=f"{analysis.ctime:%Y-%m-%d %H:%M}, aiida-polymorph {aiida_polymorph.__version__}",

@@ -12,10 +12,11 @@ from aiida.common.links import LinkType
 from ase import Atoms
 from click.testing import CliRunner
 
-from aiida_polymorph.calculations.functions.coexistence import entry_of, find_coexistence, line_of
+from aiida_polymorph.calculations.functions.coexistence import find_coexistence
 from aiida_polymorph.cli import main
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
+from aiida_polymorph.data.lines import entry_of, line_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.units import GPA, KB

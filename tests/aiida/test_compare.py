@@ -303,7 +303,7 @@ def test_an_analysis_of_something_else(analysis, titania_nodes):
         ({}, ["--temperature", "41"], "no node has a temperature of 41 K; there are 40, 80 K"),
         ({}, ["--relative-to", "sc"], "no node is of the phase sc; there are fcc, hcp"),
         ({}, ["--name", "sc=fcc"], "no node is called sc; there are fcc, hcp"),
-        ({}, ["--name", "sc"], "must be LABEL=PHASE"),
+        ({}, ["--name", "sc"], "must be LABEL=NAME"),
         ({}, ["--phases", "nowhere.extxyz"], "file nowhere.extxyz is not there"),
         ({}, ["--phases", "999999999"], "there is no node 999999999"),
     ],

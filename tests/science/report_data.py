@@ -9,6 +9,7 @@ from aiida_polymorph.report.data import LandscapeView, NodeRecord, ReportData, S
 from aiida_polymorph.search.unseen import estimate_unseen_within
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.phase_diagram import phase_diagram, usual_grid
 from aiida_polymorph.units import GPA
 
 ENTHALPIES = np.array([0, 0, 0, 0.1, 0.1, 0.1, 0.1, 0.4, 0.3]) - 38
@@ -70,6 +71,7 @@ def invented_report(structures: bool = True) -> ReportData:
         landscapes=[invented_landscape(structures, pressure) for pressure in (0.0, 20.0)],
         phases=[{"name": "rutile", "method": "basin", **row}, {"name": NASTY, "above_hull_ev": 0.15, **row}],
         potentials=invented_potentials(),
+        diagram=phase_diagram(invented_potentials(), *usual_grid(invented_potentials())),
         surrogates=[SurrogateView(0.0, "enthalpy", errors, np.array([0.0, 1.0]), np.array([0.1, 0.9]))],
         basin_entropy=[{"pressure_gpa": 0.0, "components": 1, "overdispersion": 0.6}],
         nodes=[NodeRecord("Landscape", 4711, "aa-bb", "LandscapeData", "", "javascript:alert(1)", ("phases",))],

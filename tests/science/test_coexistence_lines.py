@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import brentq
 
 from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines, coexistence
-from aiida_polymorph.thermodynamics.diagrams.stable_phases import dynamics_diagram, stable_phases
+from aiida_polymorph.thermodynamics.diagrams.sources import SourceEnergies, best_sources, merged
+from aiida_polymorph.thermodynamics.diagrams.surface_diagram import stable_phases, surface_diagram, usual_grid
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints, fit_surface, phase_points
 from aiida_polymorph.units import GPA, KB
 
@@ -128,8 +129,8 @@ def test_both_conventions_give_the_same_line():
             t = points.temperatures
             wavelength = 1.5 * ATOMS * KB * t * np.log(500 / t) if convention == "mass" else 0 * t
             columns = (t, points.pressures, points.gibbs_energy + wavelength, points.error)
-            rows = zip(*columns, points.enthalpy + 1.5 * ATOMS * KB * t, points.volume, strict=True)
-            names = ("temperature_k", "pressure_gpa", "gibbs_energy", "error", "enthalpy", "volume")
+            rows = zip(*columns, points.enthalpy, points.volume, strict=True)
+            names = ("temperature_k", "pressure_gpa", "gibbs_energy", "error", "configurational_enthalpy", "volume")
             yield fit_surface(
                 name, phase_points([dict(zip(names, row, strict=True)) for row in rows], convention, ATOMS)
             )
@@ -272,15 +273,57 @@ def test_a_triple_point_cuts_the_lines():
         assert any(abs(t - triple_t) < 3.0 and abs(p - triple_p) < 0.05 for t, p in ends)
 
 
+def test_lines_have_points_at_the_temperatures_asked_for():
+    asked = (850.0, 1234.5)
+    (line,) = lines(LIGHT.surface("light", LOW), DENSE.surface("dense", HIGH), temperatures=asked)
+    found = line.at_temperatures(asked)
+    assert [each.temperature for each in found] == pytest.approx(asked, abs=1e-6)
+    assert [each.pressure_gpa for each in found] == pytest.approx([exact(LIGHT, DENSE, t) for t in asked], abs=0.02)
+    assert line.at_temperatures([2000.0]) == []
+
+
+def test_the_best_source_of_each_phase():
+    """Integration counts where there is any; the harmonic approximation says nothing where integration saw a loss."""
+    harmonic, dynamics = LIGHT.points((0.0, 10.0), (700.0, 1000.0)), DENSE.points((0.0, 10.0), (700.0,))
+    entries = [
+        SourceEnergies("light", "harmonic", harmonic),
+        SourceEnergies("light", "integration", None, {(1000.0, 10.0): "molten"}),
+        SourceEnergies("dense", "harmonic", LIGHT.points((0.0,))),
+        SourceEnergies("dense", "integration", dynamics),
+        SourceEnergies("gone", "integration", None, {(700.0, 0.0): "molten"}),
+    ]
+    light, dense, gone = best_sources(entries)
+    assert (light.source, dense.source, gone.source) == ("harmonic", "integration", "integration")
+    assert list(zip(light.points.temperatures, light.points.pressures, strict=True)) == [
+        (700.0, 0.0),
+        (700.0, 10.0),
+        (1000.0, 0.0),
+    ]
+    assert light.lost == {(1000.0, 10.0): "molten"}
+    assert dense.points is dynamics
+    assert (gone.points, gone.lost) == (None, {(700.0, 0.0): "molten"})
+
+
+def test_of_two_values_at_a_state_point_the_smaller_error_counts():
+    one, other = LIGHT.points((0.0, 5.0), error=2e-3), DENSE.points((5.0, 9.0), error=1e-3)
+    found = merged([one, other])
+    assert len(found.error) == 12
+    at_5 = found.pressures == 5.0
+    assert (found.error[at_5] == 1e-3).all()
+    assert found.gibbs_energy[at_5] == pytest.approx(DENSE.gibbs(np.array(TEMPERATURES), 5.0))
+    assert (found.error[found.pressures == 0.0] == 2e-3).all()
+    assert merged([]) is None
+
+
 def test_a_diagram_for_figures():
     surfaces = triple()
     found = [line for pair in all_lines(surfaces) for line in pair.lines]
-    diagram = dynamics_diagram(surfaces, found, resolution=30)
+    diagram = surface_diagram(surfaces, found, *usual_grid(surfaces, 29))
     assert {line.phases for line in diagram.lines} == {("light", "dense"), ("dense", "densest")}
     assert diagram.stable.shape == diagram.probability.shape == (30, 30)
     assert 0.4 < diagram.probability.min() <= diagram.probability.max() == 1.0
     with pytest.raises(ValueError, match="two temperatures and two pressures"):
-        dynamics_diagram([LIGHT.surface("light", LOW, (700.0,))], [])
+        usual_grid([LIGHT.surface("light", LOW, (700.0,))])
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -329,7 +372,11 @@ def test_refusals():
     with pytest.raises(ValueError, match="two phases or more, each with its own name; got light, light"):
         all_lines([LIGHT.surface("light", LOW)] * 2)
     with pytest.raises(ValueError, match="no Gibbs energy at any temperature"):
-        phase_points([dict.fromkeys(("gibbs_energy", "error", "enthalpy", "volume", "temperature_k"))], "unit", ATOMS)
+        phase_points(
+            [dict.fromkeys(("gibbs_energy", "error", "configurational_enthalpy", "volume", "temperature_k"))],
+            "unit",
+            ATOMS,
+        )
     points = LIGHT.points((0.0, 0.0))
     with pytest.raises(ValueError, match="two values at the same temperature and pressure"):
         fit_surface("light", points)

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
+from aiida_polymorph.data.lines import entry_of
 from aiida_polymorph.data.record import RecordData
-from aiida_polymorph.thermodynamics.diagrams.coexistence import LinePoint, PhaseLine, all_lines
+from aiida_polymorph.data.state_points import state_points
+from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhaseSurface, fit_surface, phase_points
-
-POINT = {
-    "temperature_k": "temperature",
-    "pressure_gpa": "pressure_gpa",
-    "error_gpa": "error_gpa",
-    "slope_gpa_per_k": "slope",
-    "entropy_difference_kb": "entropy_difference",
-    "volume_difference_a3": "volume_difference",
-}
-"""Key in the node -> attribute of `LinePoint`."""
 
 
 @calcfunction
-def find_coexistence(names: orm.Dict, atoms: orm.Int, **gibbs_energies: GibbsEnergiesData) -> RecordData:
+def find_coexistence(
+    names: orm.Dict, atoms: orm.Int, temperatures: orm.List | None = None, **gibbs_energies: GibbsEnergiesData
+) -> RecordData:
     """Return where two phases or more coexist.
 
     The node's values: `convention`, `phases` (names), `lines` (a list of `first`, `second`, `stable`, `points`),
@@ -35,13 +28,14 @@ def find_coexistence(names: orm.Dict, atoms: orm.Int, **gibbs_energies: GibbsEne
     Args:
         names: key of a node among `gibbs_energies` -> name of the phase, which need not be an identifier.
         atoms: in a formula unit.
+        temperatures: where lines shall have points, K, besides those of the phases' grids.
         gibbs_energies: of each phase.
 
     Raises:
         ValueError: for different conventions, names that are missing or there twice, or a phase without values.
     """
     surfaces = phase_surfaces(names.get_dict(), atoms.value, gibbs_energies)
-    pairs = all_lines(surfaces)
+    pairs = all_lines(surfaces, temperatures.get_list() if temperatures is not None else ())
     return RecordData.from_record(
         {},
         convention=common_convention(gibbs_energies),
@@ -67,13 +61,13 @@ def phase_surfaces(
     found = []
     for key, node in gibbs_energies.items():
         try:
-            found.append(fit_surface(names[key], phase_points(node.points, convention, atoms)))
+            found.append(fit_surface(names[key], phase_points(state_points(node, atoms), convention, atoms)))
         except ValueError as error:
             raise ValueError(f"{names[key]} (node {node.pk}): {error}") from error
     return found
 
 
-def common_convention(gibbs_energies: Mapping[str, GibbsEnergiesData]) -> str:
+def common_convention(gibbs_energies: Mapping[str, RecordData]) -> str:
     """Return the convention of the thermal wavelength that all have.
 
     Raises:
@@ -84,18 +78,3 @@ def common_convention(gibbs_energies: Mapping[str, GibbsEnergiesData]) -> str:
         each = ", ".join(f"{node.value('convention')} in {node.pk}" for node in gibbs_energies.values())
         raise ValueError(f"the nodes differ in their convention: {each or 'there is none'}")
     return found.pop()
-
-
-def entry_of(line: PhaseLine) -> dict[str, Any]:
-    """Return a line as plain values; an endless slope or error, where volumes are equal, becomes None in a node."""
-    points = [{key: getattr(point, name) for key, name in POINT.items()} for point in line.points]
-    return {"first": line.first, "second": line.second, "stable": line.stable, "points": points}
-
-
-def line_of(entry: Mapping[str, Any]) -> PhaseLine:
-    """Return the line that `entry_of` took apart."""
-    points = [
-        LinePoint(**{name: float("inf") if point[key] is None else point[key] for key, name in POINT.items()})
-        for point in entry["points"]
-    ]
-    return PhaseLine(entry["first"], entry["second"], entry["stable"], tuple(points))

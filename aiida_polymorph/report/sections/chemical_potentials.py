@@ -49,7 +49,17 @@ def _pictures(data: ReportData, potentials: ChemicalPotentials, temperature: flo
         if not shown:
             continue
         figure, (ax,) = new_figure(6.0, 4.8)
-        chemical_potentials(potentials, ax, temperature, reference, shown, grey, most=MOST, formula=data.formula)
+        chemical_potentials(
+            potentials,
+            ax,
+            temperature,
+            reference,
+            shown,
+            grey,
+            most=MOST,
+            formula=data.formula,
+            order=data.phase_order,
+        )
         alt = f"Chemical potentials of {kind} phases against pressure"
         stem = f"chemical-potentials-{temperature:g}K-{kind}"
         yield Picture(stem, alt, _caption(kind, temperature, reference, len(shown), bool(grey)), figure)

@@ -41,7 +41,12 @@ class EnthalpiesSection(Section):
     def pictures(self) -> Iterator[Picture]:
         """Yield the curves of all methods."""
         if self.data.enthalpy_curves:
-            figure = draw_enthalpies(self.data.enthalpy_curves, self.data.enthalpy_relative_to, self.data.formula)
+            figure = draw_enthalpies(
+                self.data.enthalpy_curves,
+                self.data.enthalpy_relative_to,
+                self.data.formula,
+                order=self.data.phase_order,
+            )
             caption = (
                 f"Enthalpy at 0 K relative to {self.data.enthalpy_relative_to}; the strip shows which phase is lowest."
             )

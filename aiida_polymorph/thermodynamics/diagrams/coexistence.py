@@ -14,51 +14,14 @@ from aiida_polymorph.thermodynamics.diagrams.line_tracing import (
     Pair,
     newton,
     trace,
-    with_grid_temperatures,
+    with_temperatures,
 )
+from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine, CoexistencePoint
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhaseSurface
 from aiida_polymorph.units import GPA, KB
 
 TIE = 1e-8
 """eV per formula unit by which a third phase may lie lower at a point where two coexist that counts as stable."""
-
-
-@dataclass(frozen=True)
-class LinePoint:
-    """Where two phases coexist; differences are of the second phase less the first, per formula unit.
-
-    Attributes:
-        temperature: K.
-        pressure_gpa: GPa.
-        error_gpa: of the pressure at this temperature: the error of the difference of G over that of V, GPa.
-        slope: dP/dT = dS/dV, GPa/K; infinite for equal volumes.
-        entropy_difference: kB.
-        volume_difference: angstrom^3.
-    """
-
-    temperature: float
-    pressure_gpa: float
-    error_gpa: float
-    slope: float
-    entropy_difference: float
-    volume_difference: float
-
-
-@dataclass(frozen=True)
-class PhaseLine:
-    """A stretch of the line on which two phases coexist, from its lower to its higher temperature.
-
-    Attributes:
-        first: the phase of the larger volume at the beginning: stable at lower pressure.
-        second: the other one.
-        stable: whether no third phase lies lower there, as far as there are values.
-        points: one or more.
-    """
-
-    first: str
-    second: str
-    stable: bool
-    points: tuple[LinePoint, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +38,7 @@ class PairLines:
 
     first: str
     second: str
-    lines: tuple[PhaseLine, ...]
+    lines: tuple[CoexistenceLine, ...]
     lower: str = ""
     nearest: float = np.nan
 
@@ -93,27 +56,38 @@ class PairLines:
         )
 
 
-def all_lines(surfaces: Sequence[PhaseSurface]) -> list[PairLines]:
-    """Return the coexistence lines of all pairs of phases, each cut into stretches that are stable and that are not.
+def all_lines(surfaces: Sequence[PhaseSurface], temperatures: Sequence[float] = ()) -> list[PairLines]:
+    """Return the coexistence lines of all pairs of phases, each cut into segments that are stable and that are not.
+
+    Args:
+        surfaces: Two phases or more, of the same composition, convention and potential.
+        temperatures: Where lines shall have points, K, besides the temperatures of the phases' grids.
 
     Raises:
-        ValueError: if two phases have the same name, or there are fewer than two.
+        ValueError: If two phases have the same name, or there are fewer than two.
     """
     names = [each.name for each in surfaces]
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"coexistence needs two phases or more, each with its own name; got {', '.join(names)}")
     return [
-        coexistence(a, b, [other for other in surfaces if other not in (a, b)]) for a, b in combinations(surfaces, 2)
+        coexistence(a, b, [other for other in surfaces if other not in (a, b)], temperatures)
+        for a, b in combinations(surfaces, 2)
     ]
 
 
-def coexistence(first: PhaseSurface, second: PhaseSurface, others: Sequence[PhaseSurface] = ()) -> PairLines:
+def coexistence(
+    first: PhaseSurface,
+    second: PhaseSurface,
+    others: Sequence[PhaseSurface] = (),
+    temperatures: Sequence[float] = (),
+) -> PairLines:
     """Return all lines on which two phases coexist.
 
     Args:
-        first: a phase.
-        second: another one of the same composition, convention and potential.
-        others: third phases that may be more stable.
+        first: A phase.
+        second: Another one of the same composition, convention and potential.
+        others: Third phases that may be more stable.
+        temperatures: Where lines shall have points, K, besides the temperatures of the phases' grids.
     """
     pair = Pair.of(first, second)
     if pair is None:
@@ -122,7 +96,9 @@ def coexistence(first: PhaseSurface, second: PhaseSurface, others: Sequence[Phas
     for start in pair.crossings():
         if all(np.linalg.norm(line - start, axis=1).min() > STEP for line in found):
             found.append(trace(pair, start))
-    lines = tuple(part for line in found for part in _stretches(pair, with_grid_temperatures(pair, line), others))
+    lines = tuple(
+        part for line in found for part in _segments(pair, with_temperatures(pair, line, temperatures), others)
+    )
     if lines:
         return PairLines(first.name, second.name, lines)
     values = pair.on_mesh()
@@ -132,9 +108,9 @@ def coexistence(first: PhaseSurface, second: PhaseSurface, others: Sequence[Phas
     return PairLines(first.name, second.name, (), lower, float(np.nanmin(np.abs(values))))
 
 
-def _stretches(pair: Pair, line: np.ndarray, others: Sequence[PhaseSurface]) -> list[PhaseLine]:
+def _segments(pair: Pair, line: np.ndarray, others: Sequence[PhaseSurface]) -> list[CoexistenceLine]:
     """Cut a line where it becomes stable or unstable, at triple points, which belong to both sides."""
-    flags = [_is_stable(pair, place, others) for place in line]
+    flags = [_is_stable(pair, point, others) for point in line]
     parts = [[line[0]]]
     stable = [flags[0]]
     for number, (before, after) in enumerate(pairwise(line)):
@@ -150,13 +126,13 @@ def _stretches(pair: Pair, line: np.ndarray, others: Sequence[PhaseSurface]) -> 
         else (pair.second.name, pair.first.name, -1.0)
     )
     return [
-        PhaseLine(first, second, is_stable, tuple(_point(pair, place, sign) for place in part))
+        CoexistenceLine(first, second, is_stable, tuple(_described(pair, point, sign) for point in part))
         for part, is_stable in zip(parts, stable, strict=True)
     ]
 
 
-def _is_stable(pair: Pair, place: np.ndarray, others: Sequence[PhaseSurface]) -> bool:
-    t, p = pair.real(place)
+def _is_stable(pair: Pair, point: np.ndarray, others: Sequence[PhaseSurface]) -> bool:
+    t, p = pair.real(point)
     own = pair.first.polynomial(t, p).gibbs_energy
     return not any(float(other.evaluate(t, p).gibbs_energy) < own - TIE for other in others)
 
@@ -167,21 +143,21 @@ def _where_it_changes(pair: Pair, before: np.ndarray, after: np.ndarray, others:
     found, low, high = before, 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        place = newton(pair, before + middle * (after - before))
-        if place is not None and _is_stable(pair, place, others) == wanted:
-            found, low = place, middle
+        point = newton(pair, before + middle * (after - before))
+        if point is not None and _is_stable(pair, point, others) == wanted:
+            found, low = point, middle
         else:
             high = middle
     return found
 
 
-def _point(pair: Pair, place: np.ndarray, sign: float) -> LinePoint:
+def _described(pair: Pair, point: np.ndarray, sign: float) -> CoexistencePoint:
     """Describe a point; sign -1 exchanges the phases."""
-    t, p = np.clip(pair.real(place), pair.low, pair.low + pair.size)
+    t, p = np.clip(pair.real(point), pair.low, pair.low + pair.size)
     one, other = pair.first.polynomial(t, p), pair.second.polynomial(t, p)
     entropy, volume = (sign * float(b - a) for a, b in ((one.entropy, other.entropy), (one.volume, other.volume)))
     error = float(np.hypot(pair.first.error(t, p), pair.second.error(t, p)))
-    return LinePoint(
+    return CoexistencePoint(
         temperature=float(t),
         pressure_gpa=float(p),
         error_gpa=error / (abs(volume) * GPA) if volume else np.inf,

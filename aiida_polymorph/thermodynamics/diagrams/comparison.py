@@ -76,8 +76,8 @@ def entropy(gibbs_energy: Estimate, enthalpy: Estimate, temperature: float) -> E
 
     Args:
         gibbs_energy: eV per formula unit.
-        enthalpy: eV per formula unit, in the same convention: without kinetic energy where thermal wavelengths are
-            the same at all temperatures, with it where they are the elements' own. An unknown error counts as none.
+        enthalpy: eV per formula unit, that of Gibbs and Helmholtz, see `free_energy.kinetic`. An unknown error counts
+            as none.
         temperature: K.
 
     Raises:

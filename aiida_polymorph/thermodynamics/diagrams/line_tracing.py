@@ -7,6 +7,7 @@ it may be upright (dV = 0) or turn back. It ends where one of the two phases has
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,7 +34,7 @@ DIVISIONS = 6
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two phases, with places in units of their common range, shape (2,): temperature, pressure."""
+    """Two phases, with points in units of their common range, shape (2,): temperature, pressure."""
 
     first: PhaseSurface
     second: PhaseSurface
@@ -50,18 +51,18 @@ class Pair:
         low, high = np.array(bounds).T
         return cls(first, second, low, np.where(high > low, high - low, 1.0)) if np.all(high >= low) else None
 
-    def real(self, place: np.ndarray) -> np.ndarray:
+    def real(self, point: np.ndarray) -> np.ndarray:
         """Return temperature (K) and pressure (GPa), shape (..., 2)."""
-        return self.low + place * self.size
+        return self.low + point * self.size
 
-    def known(self, place: np.ndarray) -> bool:
+    def known(self, point: np.ndarray) -> bool:
         """Whether both phases have values there."""
-        t, p = self.real(place)
+        t, p = self.real(point)
         return bool(np.isfinite(self.first.error(t, p) + self.second.error(t, p)))
 
-    def difference(self, place: np.ndarray) -> tuple[float, np.ndarray]:
+    def difference(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the Gibbs energy of the second less the first, eV, and its gradient in units of the range."""
-        t, p = self.real(place)
+        t, p = self.real(point)
         one, other = self.first.polynomial(t, p), self.second.polynomial(t, p)
         gradient = np.array([one.entropy - other.entropy, (other.volume - one.volume) * GPA])
         return float(other.gibbs_energy - one.gibbs_energy), gradient * self.size
@@ -72,7 +73,7 @@ class Pair:
         return self.second.evaluate(t, p).gibbs_energy - self.first.evaluate(t, p).gibbs_energy
 
     def crossings(self) -> list[np.ndarray]:
-        """Return places where the difference is zero along lines of the mesh, shape (2,) each."""
+        """Return points where the difference is zero along lines of the mesh, shape (2,) each."""
         axes = [(values - low) / size for values, low, size in zip(self._mesh(), self.low, self.size, strict=True)]
         values = self.on_mesh()
         found = [np.array([axes[0][i], axes[1][j]]) for i, j in np.argwhere(values == 0)]
@@ -126,62 +127,62 @@ def trace(pair: Pair, start: np.ndarray) -> np.ndarray:
 def _walk(pair: Pair, start: np.ndarray, sign: float) -> list[np.ndarray]:
     """Return the points of a line on one side of a crossing, up to where a phase ends, or back at the crossing."""
     found: list[np.ndarray] = []
-    place, direction = start, sign * _tangent(pair, start)
+    point, direction = start, sign * _tangent(pair, start)
     for _ in range(MOST_STEPS):
-        following = _step(pair, place, direction)
+        following = _step(pair, point, direction)
         if following is None:
             break
         found.append(following)
         if len(found) > 2 and np.linalg.norm(following - start) < 0.9 * STEP:
             break
         turned = _tangent(pair, following)
-        place, direction = following, turned * (1.0 if turned @ direction >= 0 else -1.0)
+        point, direction = following, turned * (1.0 if turned @ direction >= 0 else -1.0)
     return found
 
 
-def _tangent(pair: Pair, place: np.ndarray) -> np.ndarray:
+def _tangent(pair: Pair, point: np.ndarray) -> np.ndarray:
     """Return the direction of the line by Clausius and Clapeyron, of length 1."""
-    along_t, along_p = pair.difference(place)[1]
+    along_t, along_p = pair.difference(point)[1]
     return np.array([along_p, -along_t]) / max(float(np.hypot(along_t, along_p)), 1e-300)
 
 
-def _step(pair: Pair, place: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
+def _step(pair: Pair, point: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
     """Return the next point: a full step away, or the last one before the line ends; None if that is here."""
-    best = _corrected(pair, place, STEP, direction)
+    best = _corrected(pair, point, STEP, direction)
     if best is not None:
         return best
     low, high = 0.0, STEP
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        there = _corrected(pair, place, middle, direction)
+        there = _corrected(pair, point, middle, direction)
         low, high, best = (middle, high, there) if there is not None else (low, middle, best)
     return best if low > SHORTEST else None
 
 
-def _corrected(pair: Pair, place: np.ndarray, step: float, direction: np.ndarray) -> np.ndarray | None:
+def _corrected(pair: Pair, point: np.ndarray, step: float, direction: np.ndarray) -> np.ndarray | None:
     """Return the point of the line next to the predicted one, None if there is none or a phase has no value there."""
-    there = newton(pair, place + step * direction)
-    close = there is not None and np.linalg.norm(there - place - step * direction) < 0.5 * step
+    there = newton(pair, point + step * direction)
+    close = there is not None and np.linalg.norm(there - point - step * direction) < 0.5 * step
     return there if close and there is not None and pair.known(there) else None
 
 
-def newton(pair: Pair, place: np.ndarray) -> np.ndarray | None:
-    """Return the place of the line that Newton steps along the steepest slope lead to, None if they lead nowhere."""
+def newton(pair: Pair, point: np.ndarray) -> np.ndarray | None:
+    """Return the point of the line that Newton steps along the steepest slope lead to, None if they lead nowhere."""
     for _ in range(NEWTON_STEPS):
-        value, gradient = pair.difference(place)
+        value, gradient = pair.difference(point)
         steepness = float(gradient @ gradient)
         if not steepness > 0:
             return None
         move = -value * gradient / steepness
-        place = place + move
+        point = point + move
         if np.linalg.norm(move) < CONVERGED:
-            return place
+            return point
     return None
 
 
-def with_grid_temperatures(pair: Pair, line: np.ndarray) -> np.ndarray:
-    """Return a line with points added at the temperatures of the phases' grids."""
-    grid = np.union1d(pair.first.temperatures, pair.second.temperatures)
+def with_temperatures(pair: Pair, line: np.ndarray, temperatures: Sequence[float] = ()) -> np.ndarray:
+    """Return a line with points added at the temperatures of the phases' grids, and at others (K)."""
+    grid = np.unique(np.concatenate([pair.first.temperatures, pair.second.temperatures, temperatures]))
     points = [line[0]]
     for before, after in pairwise(line):
         low, high = sorted((before[0], after[0]))
@@ -195,13 +196,13 @@ def with_grid_temperatures(pair: Pair, line: np.ndarray) -> np.ndarray:
 def _at_temperature(pair: Pair, before: np.ndarray, after: np.ndarray, level: float) -> np.ndarray | None:
     """Return the point of a line at a temperature between two of its points, None if it can't be found."""
     share = (level - before[0]) / (after[0] - before[0])
-    place = np.array([level, before[1] + share * (after[1] - before[1])])
+    point = np.array([level, before[1] + share * (after[1] - before[1])])
     for _ in range(NEWTON_STEPS):
-        value, gradient = pair.difference(place)
+        value, gradient = pair.difference(point)
         move = -value / gradient[1] if gradient[1] else np.inf
         if not abs(move) < STEP:
             return None
-        place = place + np.array([0.0, move])
+        point = point + np.array([0.0, move])
         if abs(move) < CONVERGED:
-            return place
+            return point
     return None

@@ -1,9 +1,9 @@
-"""Phase diagrams: the stable phase over temperature and pressure, its probability, and where phases coexist."""
+"""The phase diagram from chemical potentials by basin entropy, and the lines on which two phases coexist."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,69 +13,24 @@ from aiida_polymorph.thermodynamics.diagrams.chemical_potential import (
     difference_errors,
     square_root,
 )
+from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram, check_grid, energies_to_grid, neighbours
+from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine, CoexistencePoint
 from aiida_polymorph.units import GPA, KB
 
+TIE = 1e-9
+"""eV per formula unit by which a third phase may lie lower at a point where two coexist that counts as stable."""
 
-@dataclass(frozen=True)
-class CoexistencePoint:
-    """Where two phases have the same chemical potential.
+HALVINGS = 24
+"""Steps in which the end of a stable segment is looked for."""
 
-    Attributes:
-        phases: their names; the first is the one stable at the lower pressure.
-        temperature: K.
-        pressure: GPa.
-        temperature_error: standard deviation of the temperature at this pressure, K; nan if it doesn't depend on it.
-        pressure_error: standard deviation of the pressure at this temperature, GPa; nan likewise.
-        slope: dP/dT of the line there by Clausius and Clapeyron, GPa/K; infinite for equal volumes.
-        stable: whether no third phase lies lower.
-    """
+CELLS = 60
+"""Cells of the grid of a diagram along each axis."""
 
-    phases: tuple[str, str]
-    temperature: float
-    pressure: float
-    temperature_error: float
-    pressure_error: float
-    slope: float
-    stable: bool
+TEMPERATURES = (0.0, 2000.0)
+"""K between which a diagram by basin entropy is drawn where nothing else is asked for."""
 
-
-@dataclass(frozen=True, eq=False)
-class CoexistenceLine:
-    """A stretch of the line on which two phases coexist and no third one is more stable; by rising pressure."""
-
-    phases: tuple[str, str]
-    points: tuple[CoexistencePoint, ...]
-
-    @property
-    def temperatures(self) -> np.ndarray:
-        """K, shape (points,)."""
-        return np.array([point.temperature for point in self.points])
-
-    @property
-    def pressures(self) -> np.ndarray:
-        """GPa, shape (points,)."""
-        return np.array([point.pressure for point in self.points])
-
-
-@dataclass(frozen=True, eq=False)
-class PhaseDiagram:
-    """The stable phase over a grid of t temperatures and p pressures.
-
-    Attributes:
-        names: of all phases.
-        temperatures: K, shape (t,).
-        pressures: GPa, shape (p,).
-        stable: index of the stable phase, shape (t, p); -1 where no phase is known.
-        probability: probability that this phase is the stable one, shape (t, p); nan where none is known.
-        lines: coexistence lines between stable phases.
-    """
-
-    names: tuple[str, ...]
-    temperatures: np.ndarray
-    pressures: np.ndarray
-    stable: np.ndarray
-    probability: np.ndarray
-    lines: tuple[CoexistenceLine, ...]
+AROUND = 10.0
+"""GPa that a diagram reaches to both sides of the only pressure that was searched."""
 
 
 def phase_diagram(
@@ -97,13 +52,12 @@ def phase_diagram(
     Raises:
         ValueError: for a grid with fewer than two values, falling values or negative temperatures.
     """
-    temperatures, pressures = _grid("temperatures", temperatures), _grid("pressures", pressures)
+    temperatures, pressures = check_grid("temperatures", temperatures), check_grid("pressures", pressures)
     if temperatures[0] < 0:
         raise ValueError(f"temperatures begin at {temperatures[0]} K, must not be negative")
     conditions = [potentials.at_pressure(pressure) for pressure in pressures]
     mu = np.array([[at.chemical_potential(t) for at in conditions] for t in temperatures])
-    known = np.isfinite(mu)
-    stable = np.where(known.any(axis=2), np.where(known, mu, np.inf).argmin(axis=2), -1)
+    stable, above, known = energies_to_grid(np.moveaxis(mu, 2, 0))
     columns = [
         _column_probability(at, temperatures, mu[:, j], stable[:, j], samples, seed) for j, at in enumerate(conditions)
     ]
@@ -112,21 +66,18 @@ def phase_diagram(
         for pair in neighbours(stable)
         for line in coexistence_lines(potentials, *(potentials.names[i] for i in pair), temperatures, pressures)
     ]
-    return PhaseDiagram(tuple(potentials.names), temperatures, pressures, stable, np.array(columns).T, tuple(lines))
+    probability = np.array(columns).T
+    return PhaseDiagram(
+        tuple(potentials.names), temperatures, pressures, stable, probability, above, known, tuple(lines)
+    )
 
 
-def _grid(name: str, values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2 or np.any(np.diff(values) <= 0):
-        raise ValueError(f"{name} must be at least two rising values, got {values.tolist()}")
-    return values
-
-
-def neighbours(stable: np.ndarray) -> list[tuple[int, int]]:
-    """Return the pairs of phases that touch on the grid, sorted; stable has shape (t, p), -1 counts for none."""
-    sides = [(stable[1:], stable[:-1]), (stable[:, 1:], stable[:, :-1]), (stable[1:, 1:], stable[:-1, :-1])]
-    pairs = {tuple(sorted(map(int, pair))) for a, b in sides for pair in zip(a.ravel(), b.ravel(), strict=True)}
-    return sorted((a, b) for a, b in pairs if a != b and a >= 0)
+def usual_grid(potentials: ChemicalPotentials) -> tuple[np.ndarray, np.ndarray]:
+    """Return the temperatures (K) and pressures (GPa) of a diagram over all pressures that were searched."""
+    low, high = potentials.pressures[[0, -1]]
+    if low == high:
+        low, high = low - AROUND, high + AROUND
+    return np.linspace(*TEMPERATURES, CELLS + 1), np.linspace(low, high, CELLS + 1)
 
 
 def _column_probability(
@@ -158,17 +109,17 @@ def _rivals(at: Condition, temperatures: np.ndarray, mu: np.ndarray, stable: np.
 def coexistence_at_temperature(
     potentials: ChemicalPotentials, a: str, b: str, temperature: float, pressures: np.ndarray
 ) -> list[CoexistencePoint]:
-    """Return all points at which phases a and b coexist at a temperature (K) between the first and last pressure.
+    """Return all points at which phases a and b coexist at a temperature, with differences of b less a.
 
     Args:
-        potentials: of all phases.
-        a: name of a phase.
-        b: name of the other.
+        potentials: Chemical potentials of all phases.
+        a: Name of a phase.
+        b: Name of another one.
         temperature: K.
-        pressures: grid to look for changes of sign on, rising, GPa; each crossing is then refined.
+        pressures: Grid to look for changes of sign on, rising, GPa; each crossing is then refined.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: For an unknown name.
     """
     from scipy.optimize import brentq
 
@@ -193,7 +144,7 @@ def coexistence_at_pressure(potentials: ChemicalPotentials, a: str, b: str, pres
     """Return where phases a and b coexist at a pressure (GPa): T = dh / ds_b, None if at no positive temperature.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: For an unknown name.
     """
     i, j = _indices(potentials, a, b)
     at = potentials.at_pressure(pressure)
@@ -203,54 +154,81 @@ def coexistence_at_pressure(potentials: ChemicalPotentials, a: str, b: str, pres
     return _point(potentials, i, j, float(enthalpy / entropy), pressure)
 
 
+def is_stable(potentials: ChemicalPotentials, a: str, b: str, point: CoexistencePoint) -> bool:
+    """Return whether no third phase has a lower chemical potential where phases a and b coexist."""
+    mu = potentials.at_pressure(point.pressure_gpa).chemical_potential(point.temperature)
+    lowest = np.min(np.where(np.isfinite(mu), mu, np.inf))
+    return bool(min(mu[_indices(potentials, a, b)]) <= lowest + TIE)
+
+
 def coexistence_lines(
     potentials: ChemicalPotentials, a: str, b: str, temperatures: np.ndarray, pressures: np.ndarray
 ) -> list[CoexistenceLine]:
-    """Return the stretches of the line between phases a and b where both are stable, within the grid.
+    """Return the segments of the line between phases a and b where both are stable, within the grid.
 
     At a fixed pressure there is at most one coexistence temperature; so the points found along all grid lines of
     both kinds, sorted by pressure, follow the line, and a step longer than a cell of the grid is a gap.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: For an unknown name.
     """
     along = [point for t in temperatures for point in coexistence_at_temperature(potentials, a, b, t, pressures)]
     across = [coexistence_at_pressure(potentials, a, b, pressure) for pressure in pressures]
     along += [p for p in across if p is not None and temperatures[0] <= p.temperature <= temperatures[-1]]
-    points = sorted(along, key=lambda point: (point.pressure, point.temperature))
+    points = sorted(along, key=lambda point: (point.pressure_gpa, point.temperature))
     cell = np.diff(pressures).max() * 1.001, np.diff(temperatures).max() * 1.001
-    return [CoexistenceLine(part[0].phases, tuple(part)) for part in _stretches(potentials, points, cell)]
+    return [_line(a, b, part) for part in _segments(potentials, (a, b), points, cell)]
 
 
-def _stretches(
-    potentials: ChemicalPotentials, points: Sequence[CoexistencePoint], cell: tuple[float, float]
+def _line(a: str, b: str, points: Sequence[CoexistencePoint]) -> CoexistenceLine:
+    """Return a line from its colder end, named so that its first phase has the larger volume there."""
+    ordered = tuple(points if points[0].temperature <= points[-1].temperature else reversed(points))
+    if ordered[0].volume_difference <= 0:
+        return CoexistenceLine(a, b, True, ordered)
+    exchanged = (
+        replace(each, entropy_difference=-each.entropy_difference, volume_difference=-each.volume_difference)
+        for each in ordered
+    )
+    return CoexistenceLine(b, a, True, tuple(exchanged))
+
+
+def _segments(
+    potentials: ChemicalPotentials,
+    names: tuple[str, str],
+    points: Sequence[CoexistencePoint],
+    cell: tuple[float, float],
 ) -> list[list[CoexistencePoint]]:
-    """Cut a line into its stable stretches, each drawn out to the triple points at its ends."""
-    stretches: list[list[CoexistencePoint]] = []
+    """Cut a line into its stable segments, each drawn out to the triple points at its ends."""
+    segments: list[list[CoexistencePoint]] = []
     previous: CoexistencePoint | None = None
+    was_stable = False
     for point in points:
-        joined = previous is not None and (
-            point.pressure - previous.pressure <= cell[0] and abs(point.temperature - previous.temperature) <= cell[1]
-        )
-        if point.stable and not (joined and previous.stable):
-            stretches.append([_end_of_stretch(potentials, point, previous)] if joined else [])
-        elif joined and previous.stable and not point.stable:
-            stretches[-1].append(_end_of_stretch(potentials, previous, point))
-        if point.stable:
-            stretches[-1].append(point)
-        previous = point
-    return stretches
+        stable, joined = is_stable(potentials, *names, point), previous is not None and _close(previous, point, cell)
+        if stable and not (joined and was_stable):
+            segments.append([_end_of_segment(potentials, names, point, previous)] if joined and previous else [])
+        elif joined and previous and was_stable and not stable:
+            segments[-1].append(_end_of_segment(potentials, names, previous, point))
+        if stable:
+            segments[-1].append(point)
+        previous, was_stable = point, stable
+    return segments
 
 
-def _end_of_stretch(
-    potentials: ChemicalPotentials, stable: CoexistencePoint, other: CoexistencePoint
+def _close(one: CoexistencePoint, other: CoexistencePoint, cell: tuple[float, float]) -> bool:
+    """Whether two points are within a cell (GPa and K) of each other."""
+    step = other.pressure_gpa - one.pressure_gpa
+    return bool(step <= cell[0] and abs(other.temperature - one.temperature) <= cell[1])
+
+
+def _end_of_segment(
+    potentials: ChemicalPotentials, names: tuple[str, str], stable: CoexistencePoint, other: CoexistencePoint
 ) -> CoexistencePoint:
     """Return the last stable point on the way from a stable to an unstable one, by halving: a triple point."""
-    pressure = other.pressure
-    for _ in range(24):
-        middle = (stable.pressure + pressure) / 2
-        point = coexistence_at_pressure(potentials, *stable.phases, middle)
-        if point is not None and point.stable:
+    pressure = other.pressure_gpa
+    for _ in range(HALVINGS):
+        middle = (stable.pressure_gpa + pressure) / 2
+        point = coexistence_at_pressure(potentials, *names, middle)
+        if point is not None and is_stable(potentials, *names, point):
             stable = point
         else:
             pressure = middle
@@ -272,22 +250,16 @@ def volumes(potentials: ChemicalPotentials, temperature: float, pressure: float,
 
 
 def _point(potentials: ChemicalPotentials, i: int, j: int, temperature: float, pressure: float) -> CoexistencePoint:
-    """Describe a crossing: Clausius and Clapeyron's slope, and errors from that of the difference of the two mu."""
+    """Describe a crossing: Clausius and Clapeyron's slope, and the error from that of the difference of the two mu."""
     at = potentials.at_pressure(pressure)
-    mu = at.chemical_potential(temperature)
     error = difference_errors(at.covariance(temperature), j)[i]
     volume = volumes(potentials, temperature, pressure)
-    dv = (volume[i] - volume[j]) * GPA
-    ds = (at.entropy[i] - at.entropy[j]) * KB
-    first, second = (i, j) if dv > 0 else (j, i)
-    hull = np.min(np.where(np.isfinite(mu), mu, np.inf))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return CoexistencePoint(
-            phases=(potentials.names[first], potentials.names[second]),
-            temperature=float(temperature),
-            pressure=float(pressure),
-            temperature_error=float(np.divide(error, abs(ds))) if ds else float("nan"),
-            pressure_error=float(np.divide(error, abs(dv))) if dv else float("nan"),
-            slope=float(np.divide(ds, dv)) if dv else float("inf"),
-            stable=bool(min(mu[i], mu[j]) <= hull + 1e-9),
-        )
+    dv, ds = float(volume[j] - volume[i]), float(at.entropy[j] - at.entropy[i])
+    return CoexistencePoint(
+        temperature=float(temperature),
+        pressure_gpa=float(pressure),
+        error_gpa=float(error / abs(dv * GPA)) if dv else np.inf,
+        slope=float(ds * KB / (dv * GPA)) if dv else np.inf,
+        entropy_difference=ds,
+        volume_difference=dv,
+    )

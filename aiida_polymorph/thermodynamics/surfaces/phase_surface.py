@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.polynomial.legendre import legder, legvander
 
+from aiida_polymorph.thermodynamics.free_energy.kinetic import gibbs_helmholtz_enthalpy
 from aiida_polymorph.thermodynamics.surfaces.integration import next_step
-from aiida_polymorph.units import GPA, KB
+from aiida_polymorph.units import GPA
 
 MOST_ORDERS = (4, 6)
 """Highest orders in temperature and pressure."""
@@ -41,8 +42,7 @@ class PhasePoints:
         pressures: GPa.
         gibbs_energy: eV.
         error: of the Gibbs energy, eV.
-        enthalpy: that of Gibbs-Helmholtz, H = G - T dG/dT, eV: with kinetic energy where thermal wavelengths are the
-            elements' own, without where they are 1 angstrom at all temperatures.
+        enthalpy: that of Gibbs-Helmholtz, H = G - T dG/dT, eV; see `free_energy.kinetic`.
         volume: angstrom^3.
     """
 
@@ -165,24 +165,23 @@ class PhaseSurface:
 
 
 def phase_points(points: Sequence[Mapping[str, Any]], convention: str, atoms: int) -> PhasePoints:
-    """Return the points of `GibbsEnergiesData` that have values.
+    """Return the state points that have values.
 
     Args:
-        points: with `temperature_k`, `pressure_gpa`, `gibbs_energy`, `error`, `enthalpy` (with kinetic energy),
-            `volume`.
-        convention: `unit` (thermal wavelength 1 angstrom) or `mass` (the elements' own).
+        points: with `temperature_k`, `pressure_gpa`, `gibbs_energy`, `error`, `configurational_enthalpy`, `volume`.
+        convention: of the thermal wavelengths.
         atoms: in a formula unit.
 
     Raises:
         ValueError: if no point has values.
     """
-    names = ("temperature_k", "pressure_gpa", "gibbs_energy", "error", "enthalpy", "volume")
+    names = ("temperature_k", "pressure_gpa", "gibbs_energy", "error", "configurational_enthalpy", "volume")
     known = [[each[name] for name in names] for each in points if all(each[name] is not None for name in names)]
     if not known:
         raise ValueError("there is no Gibbs energy at any temperature and pressure")
     temperatures, pressures, gibbs, error, enthalpy, volume = np.array(known, dtype=float).T
-    kinetic = 1.5 * KB * temperatures * (atoms if convention == "unit" else 0)
-    return PhasePoints(temperatures, pressures, gibbs, error, enthalpy - kinetic, volume)
+    slope = gibbs_helmholtz_enthalpy(enthalpy, temperatures, convention, atoms)
+    return PhasePoints(temperatures, pressures, gibbs, error, slope, volume)
 
 
 def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
