@@ -18,6 +18,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.lammps.scripts import SNAPSHOTS_FILE
 from aiida_polymorph.lammps.system import SCRIPT_FILE
 from aiida_polymorph.lammps.tasks import LOG_FILE, OUTPUT_PATTERNS, make_settings, task_files
+from aiida_polymorph.versioned import CodeVersion
 
 POSITIONS = "positions"
 ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
@@ -58,7 +59,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
 class DynamicsCalculation(CalcJob):
     """Run one task of `aiida_polymorph.lammps.tasks` with `lmp`, which is all that the computer needs."""
 
-    CACHE_VERSION = 2
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

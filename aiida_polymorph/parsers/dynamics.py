@@ -14,6 +14,7 @@ from aiida_polymorph.lammps.results import collect
 from aiida_polymorph.lammps.scripts import SNAPSHOTS_FILE
 from aiida_polymorph.lammps.system import energy_unit
 from aiida_polymorph.lammps.tasks import LOG_FILE
+from aiida_polymorph.versioned import CodeVersion
 
 LAST_WORDS = 400
 """Characters of the error output that go into the exit message."""
@@ -21,6 +22,8 @@ LAST_WORDS = 400
 
 class DynamicsParser(Parser):
     """Parse a job of `DynamicsCalculation`; exit code 0 only if LAMMPS came to the end of its script."""
+
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Read log, series and crystals."""

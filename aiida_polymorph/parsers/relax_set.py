@@ -16,6 +16,7 @@ from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE, SUMM
 from aiida_polymorph.relaxation.jobs import ERROR_FILE, minimiser_description, read_results, read_summary
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.versioned import CodeVersion
 
 LAST_WORDS = 400
 """Characters of the error output that go into the exit message."""
@@ -26,6 +27,8 @@ class RelaxSetParser(Parser):
 
     Exit code 0 only if every structure has a record, at least one is relaxed, and the driver ended by itself.
     """
+
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Read the records, also those of a job that was killed."""

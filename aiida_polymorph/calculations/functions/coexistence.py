@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.lines import entry_of
@@ -13,6 +12,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.state_points import state_points
 from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhaseSurface, fit_surface, phase_points
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction

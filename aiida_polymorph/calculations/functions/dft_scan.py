@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
@@ -17,9 +16,7 @@ from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve,
 from aiida_polymorph.thermodynamics.static.enthalpy_transitions import transitions
 from aiida_polymorph.thermodynamics.static.equation_of_state import equation_of_state
 from aiida_polymorph.thermodynamics.static.ranking import ranking_agreement
-
-SCIENCE_VERSION = 2
-"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.structures import StructureSetData
-
-SCIENCE_VERSION = 1
-"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
@@ -39,7 +36,6 @@ def estimate_basin_entropy(phases: StructureSetData, pressure_gpa: orm.Float) ->
     }
     return BasinEntropyData.from_record(
         arrays,
-        science_version=SCIENCE_VERSION,
         pressure_gpa=pressure_gpa.value,
         names=found.columns["name"].tolist(),
         components=fit.components,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.free_energy.result import infinite_size
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 from ase import Atoms
 
 from aiida_polymorph.calculations.dynamics import POSITIONS
@@ -30,6 +29,7 @@ from aiida_polymorph.thermodynamics.free_energy.routes import digest_springs, di
 from aiida_polymorph.thermodynamics.sampling.equilibration import Equilibration, digest_equilibration
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell
+from aiida_polymorph.versioned import calcfunction
 
 SCALARS = ("volume_spread", "mean_squares", "shift", "lindemann", "strain", "reason", "steps")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.free_energy import parameters_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
@@ -11,6 +10,7 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.thermodynamics.free_energy.assembly import digest_phonons
 from aiida_polymorph.thermodynamics.phonons.quasi_harmonic import assemble_quasi_harmonic
 from aiida_polymorph.thermodynamics.phonons.volume_grid import Rung
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction

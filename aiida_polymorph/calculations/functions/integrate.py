@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.free_energy import parameters_of
 from aiida_polymorph.calculations.functions.sweep import load_sweeps
@@ -16,6 +15,7 @@ from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Gibbs, Place, State, gibbs_surface
 from aiida_polymorph.thermodynamics.surfaces.swept_surface import swept_surface
 from aiida_polymorph.units import KB
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction

@@ -6,16 +6,13 @@ from dataclasses import asdict
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.landscape import LandscapeData, map_arrays, unseen_entry
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.machine import cores
-
-SCIENCE_VERSION = 2
-"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
@@ -59,7 +56,6 @@ def build_landscape(structures: StructureSetData, fingerprints: RecordData, sett
     scan = [[eps, *counts] for eps, counts in choice.scan.items()]
     return LandscapeData.from_record(
         arrays,
-        science_version=SCIENCE_VERSION,
         pressure_gpa=structures.value("pressure_gpa"),
         composition=structures.value("composition"),
         structures=len(rows),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.pressures import unflatten
 from aiida_polymorph.data.landscape import LandscapeData
@@ -15,9 +14,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.machine import cores
 from aiida_polymorph.structures import StructureSet
-
-SCIENCE_VERSION = 1
-"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
@@ -72,7 +69,7 @@ def assemble_phases(
     known = StructureSet.from_atoms([]) if references is None else references.to_set()
     names = known.column("name", "").astype(str)
     started_as = {str(name): space_group(atoms, chosen.symprec) for name, atoms in zip(names, known, strict=True)}
-    table = assemble_phases(results, started_as, chosen.symprec).with_metadata(science_version=SCIENCE_VERSION)
+    table = assemble_phases(results, started_as, chosen.symprec)
     return StructureSetData.from_set(table)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.pressures import unflatten
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
@@ -17,9 +16,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.machine import cores
-
-SCIENCE_VERSION = 2
-"""To be raised whenever the results change for the same inputs: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
@@ -43,9 +40,7 @@ def train_surrogate(
         pressure_gpa=landscape.pressure_gpa,
         settings=AnalysisSettings.from_dict(settings.get_dict()).surrogate,
     )
-    node = SurrogateData.from_pressure_model(model)
-    node.base.attributes.set("science_version", SCIENCE_VERSION)
-    return node
+    return SurrogateData.from_pressure_model(model)
 
 
 @calcfunction

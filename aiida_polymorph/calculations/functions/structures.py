@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.merging import merge, missing, pool
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
-
-GENERATOR_VERSION = 1
-"""To be raised whenever `generate` makes other structures than before: this file is part of the caching hash."""
+from aiida_polymorph.versioned import calcfunction
 
 NAMES_KEPT = 100
 """So many names of imported files are kept; the digest covers all of them."""
@@ -27,7 +24,7 @@ def generate_structures(recipe: orm.Dict, first: orm.Int, number: orm.Int) -> St
     """Make the random structures `first`, `first` + 1, ... of a recipe, `number` of them."""
     indices = range(first.value, first.value + number.value)
     made = generate(Recipe.from_dict(recipe.get_dict()), indices)
-    return StructureSetData.from_set(made.with_metadata(generator_version=GENERATOR_VERSION))
+    return StructureSetData.from_set(made)
 
 
 @calcfunction

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, digest_sweeps
+from aiida_polymorph.versioned import calcfunction
 
 ARRAYS = ("temperatures", "enthalpy", "volume")
 

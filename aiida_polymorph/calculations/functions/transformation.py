@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.free_energy import structure_node
 from aiida_polymorph.data.record import RecordData
@@ -11,6 +10,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.recognition import recognise
 from aiida_polymorph.plain import plain
 from aiida_polymorph.thermodynamics.free_energy.assembly import final_crystal
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
