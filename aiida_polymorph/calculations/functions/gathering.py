@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.symmetry import primitive_cells
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.versioned import calcfunction
 
 KEPT = ("name", "enthalpy", "pressure_gpa", "space_group", "published_pressure_gpa")
 """Columns that phases keep, where all of them have these; what an earlier relaxation said of itself is left behind."""
