@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
 
 from aiida_polymorph.calculations.functions.coexistence import common_convention
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
@@ -22,6 +21,7 @@ from aiida_polymorph.thermodynamics.diagrams import surface_diagram as surfaces_
 from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines
 from aiida_polymorph.thermodynamics.diagrams.sources import SourceEnergies, best_sources, merged
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints, fit_surface, phase_points
+from aiida_polymorph.versioned import calcfunction
 
 ERROR_GPA = 0.5
 """Standard error of a line's pressure above which the line counts as undecided, GPa."""
