@@ -7,10 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_polymorph.landscape.entropy_correction import CorrectionFit, enthalpy_correction, fit_a
-from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement, agreement, centring, comparable
+from aiida_polymorph.thermodynamics.diagrams.comparison import (
+    FEWEST_CORRELATED,
+    Agreement,
+    agreement,
+    centring,
+    comparable,
+)
 
 SPARE = 3
-"""The correction is fitted where there are at least so many more values than pressures."""
+"""The correction is fitted where pressures with three phases or more have so many more values than pressures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +80,8 @@ def compare_entropies(pairs: EntropyPairs) -> EntropyComparison:
     covariance = project @ pairs.covariance[np.ix_(chosen, chosen)] @ project.T
     true_covariance = project @ np.diag(true_error**2) @ project.T
     fit, corrected = None, None
-    if len(chosen) - len(np.unique(pressures)) >= SPARE and np.ptp(enthalpy) > 1e-6:
+    counted = pressures[comparable(pressures, FEWEST_CORRELATED)]
+    if len(counted) - len(np.unique(counted)) >= SPARE and np.ptp(enthalpy) > 1e-6:
         fit = fit_a(basin, covariance + true_covariance, enthalpy, true)
         corrected = enthalpy_correction(basin, enthalpy, fit.a)
     return EntropyComparison(

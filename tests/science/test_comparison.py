@@ -124,6 +124,22 @@ def test_agreement_of_too_few_is_unknown():
     assert np.isnan(agreement(np.ones(4), np.arange(4.0), np.zeros(4)).r)
 
 
+TRIPLE = [4.0, 6.0, 9.0]
+
+
+def test_two_phases_at_a_pressure_have_no_correlation():
+    """Pairs at many pressures: relative to their means they are as good as perfectly (anti)correlated by chance."""
+    groups = np.repeat(np.arange(4.0), 2)
+    estimate, reference = np.tile([1.0, 2.0], 4), np.tile([3.0, 2.5], 4)
+    found = agreement(estimate, reference, groups)
+    assert (found.count, found.rmse) == (8, pytest.approx(0.75))
+    assert np.isnan(found.r)
+    more = (np.append(values, added) for values, added in ((estimate, TRIPLE), (reference, TRIPLE), (groups, [9] * 3)))
+    third = agreement(*more)
+    assert third.r == pytest.approx(1.0)
+    assert third.count == 11
+
+
 def pairs(number: int) -> EntropyPairs:
     """s_b = S - 2 H + a constant of each pressure."""
     rng = np.random.default_rng(2)
@@ -146,7 +162,11 @@ def test_too_few_phases_for_the_correction():
     found = compare_entropies(pairs(4))
     assert (found.corrected, found.after, found.fit) == (None, None, None)
     assert found.before.count == 4
+    assert np.isnan(found.before.r)
     assert compare_entropies(replace(pairs(4), pressures=np.arange(4.0))).before.count == 0
+    in_pairs = compare_entropies(replace(pairs(12), pressures=np.repeat(np.arange(6.0), 2)))
+    assert (in_pairs.before.count, in_pairs.fit) == (12, None)
+    assert compare_entropies(replace(pairs(4), pressures=np.zeros(4))).fit is not None
 
 
 def test_rows_hold_what_was_put_in():

@@ -19,14 +19,19 @@ from aiida_polymorph.units import GPA, KB
 Surfaces = Mapping[str, Mapping[Place, Estimate]]
 """Phase -> place -> Gibbs energy, eV per formula unit; what is unknown is left out."""
 
+FEWEST_CORRELATED = 3
+"""Values that a group needs to count in a correlation."""
+
 
 class Agreement(NamedTuple):
     """How well an estimate agrees with a reference, both relative to the means of their groups.
 
     Attributes:
-        count: values in groups of two or more.
-        r: Pearson's correlation coefficient; nan where there are fewer than two more values than groups, or no spread.
-        rmse: root mean square of the difference; nan for no values.
+        count: Number of values in groups of two or more.
+        r: Pearson's correlation coefficient over the groups of three or more; nan where there is no such group, or no
+            spread. Relative to their mean, two values of a group lie on a line whatever they are, so that groups of
+            two say nothing about a correlation.
+        rmse: Root mean square of the difference over all groups of two or more; nan for no values.
     """
 
     count: int
@@ -129,9 +134,9 @@ def centring(groups: np.ndarray) -> np.ndarray:
     return np.eye(len(groups)) - same / same.sum(axis=1, keepdims=True)
 
 
-def comparable(groups: np.ndarray) -> np.ndarray:
-    """Return which values have another one in their group, as a mask of shape (n,)."""
-    return (groups[:, None] == groups[None, :]).sum(axis=1) > 1
+def comparable(groups: np.ndarray, least: int = 2) -> np.ndarray:
+    """Return which values are in a group of at least so many values, as a mask of shape (n,)."""
+    return (groups[:, None] == groups[None, :]).sum(axis=1) >= least
 
 
 def agreement(estimate: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Agreement:
@@ -147,5 +152,7 @@ def agreement(estimate: np.ndarray, reference: np.ndarray, groups: np.ndarray) -
     project = centring(groups)
     x, y = project @ estimate[chosen], project @ reference[chosen]
     rmse = float(np.sqrt(np.mean((x - y) ** 2))) if len(groups) else float("nan")
-    enough = len(groups) - len(np.unique(groups)) >= 2 and np.ptp(x) > 0 and np.ptp(y) > 0
-    return Agreement(len(groups), float(np.corrcoef(x, y)[0, 1]) if enough else float("nan"), rmse)
+    counted = comparable(groups, FEWEST_CORRELATED)
+    x, y = x[counted], y[counted]
+    spread = counted.any() and np.ptp(x) > 0 and np.ptp(y) > 0
+    return Agreement(len(groups), float(np.corrcoef(x, y)[0, 1]) if spread else float("nan"), rmse)
