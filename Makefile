@@ -46,4 +46,4 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache docs/_build build dist *.egg-info
+	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .import_linter_cache docs/_build build dist *.egg-info

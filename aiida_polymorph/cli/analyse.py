@@ -65,13 +65,26 @@ def repeat_option(option: str, args: Sequence[str]) -> list[str]:
 @click.command("analyse", cls=ListOptionCommand)
 @click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
 @REFERENCES
-@click.option("--no-references", is_flag=True, help="Compare with no known structures.")
-@click.option("--potential", "potential_name", metavar="NAME|FILE", help="Needed for imported sets only.")
-@protocol_option("Settings: fast, moderate, precise, or paper (those of arXiv:1909.08934).", (*PROTOCOLS, "paper"))
+@click.option("--no-references", is_flag=True, help="Do not label phases by known structures.")
 @click.option(
-    "--eps", type=click.FloatRange(min=0, min_open=True), help="Radius of DBSCAN; without it chosen from the data."
+    "--potential",
+    "potential_name",
+    metavar="NAME|FILE",
+    help="Potential that made the sets; needed for imported sets only.",
 )
-@click.option("--min-samples", type=click.IntRange(min=1), help="How often a phase must be found to count as one. [3]")
+@protocol_option(
+    "Settings of the analysis: fast, moderate, precise, or paper (those of arXiv:1909.08934).", (*PROTOCOLS, "paper")
+)
+@click.option(
+    "--eps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Radius of the clustering (DBSCAN) in the kernel map; chosen from the data if left out.",
+)
+@click.option(
+    "--min-samples",
+    type=click.IntRange(min=1),
+    help="How many structures a cluster needs to count as a phase (DBSCAN).  [3]",
+)
 @CODE
 @AS_JSON
 @add_profile
@@ -209,7 +222,7 @@ SUMMARY_COLUMNS: list[Column] = [
     ("phases", "phases", "d"),
     ("found once", "found_once", "d"),
     ("eps", "eps", ".2g"),
-    ("linked groups", lambda row: row["basin_entropy"]["components"], "d"),
+    ("connected components", lambda row: row["basin_entropy"]["components"], "d"),
     ("over-dispersion", lambda row: row["basin_entropy"]["overdispersion"], ".2f"),
     ("surrogate MAE (eV/f.u.): random", surrogate_error("random"), ".5f"),
     ("no copy", surrogate_error("novel"), ".5f"),
@@ -236,9 +249,13 @@ def _window(enthalpy: float | None) -> str:
 
 @click.command("phases")
 @click.argument("node", required=False, metavar="[NODE]")
-@pressure("Only at this pressure.")
+@pressure("Show this pressure only.")
 @click.option(
-    "--temperature", "temperature_k", type=click.FloatRange(min=0), metavar="K", help="Add chemical potentials."
+    "--temperature",
+    "temperature_k",
+    type=click.FloatRange(min=0),
+    metavar="K",
+    help="Add the chemical potentials at this temperature.",
 )
 @AS_JSON
 @add_profile

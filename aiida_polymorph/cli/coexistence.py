@@ -33,7 +33,9 @@ MOST_ROWS = 7
 @click.command("coexistence")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODES...")
 @RENAMING
-@click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the phase diagram: .svg or .png.")
+@click.option(
+    "--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Plot the phase diagram into a .svg or .png file."
+)
 @AS_JSON
 @add_profile
 def coexistence_command(

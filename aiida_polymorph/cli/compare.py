@@ -71,15 +71,17 @@ HARMONIC: list[Column] = [
     "--temperature",
     "temperatures",
     type=Numbers(least=1e-6, why=" K, must be positive"),
-    help="Only these temperatures in K; without it all that the nodes have.",
+    help="Show these temperatures (K) only.",
 )
 @click.option(
     "--relative-to",
     metavar="PHASE",
-    help="Phase whose chemical potential is zero; without it the one that is stable at most places.",
+    help="Phase whose chemical potential is taken as zero; if left out, the one that is stable at most state points.",
 )
 @RENAMING
-@click.option("--figures", type=click.Path(file_okay=False), metavar="FOLDER", help="Write figures and summary there.")
+@click.option(
+    "--figures", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder for the figures and the summary."
+)
 @AS_JSON
 @add_profile
 def compare_command(

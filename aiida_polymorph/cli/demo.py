@@ -28,10 +28,18 @@ LOWEST_COLUMNS: list[Column] = [("phase", "name", ""), ("space group", "space_gr
 
 @click.command("demo")
 @click.option(
-    "--folder", type=click.Path(file_okay=False), default=".demo", show_default=True, help="Where everything is."
+    "--folder",
+    type=click.Path(file_okay=False),
+    default=".demo",
+    show_default=True,
+    help="Folder for the profile, the jobs and the report.",
 )
 @click.option(
-    "--number", type=click.IntRange(min=1), default=600, show_default=True, help="Structures at each pressure."
+    "--number",
+    type=click.IntRange(min=1),
+    default=600,
+    show_default=True,
+    help="How many structures are relaxed at each pressure.",
 )
 @click.option("--pressure", "pressures_gpa", type=Numbers(least=0.0), default="0,20,40,60", show_default=True)
 def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> None:

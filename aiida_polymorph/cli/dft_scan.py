@@ -11,6 +11,7 @@ import yaml
 from aiida_polymorph.cli.options import (
     AS_JSON,
     Numbers,
+    RenamedOption,
     Words,
     add_profile,
     check_figure_file,
@@ -86,17 +87,32 @@ class Setting(click.ParamType):
     type=Words(),
     required=True,
     metavar="NAMES",
-    help="castep, quantum-espresso, lammps, or several with commas.",
-)
-@click.option("--functional", "functionals", type=Words(), metavar="NAMES", help="Of the DFT engines: LDA,PBE,PBEsol.")
-@click.option(
-    "--pressure", "pressures_gpa", type=Numbers(), required=True, help="In GPa, two or more: 0,20,40 or 0:70:10."
+    help="Codes that compute the enthalpies: castep, quantum-espresso, lammps, or several separated by commas.",
 )
 @click.option(
-    "--potential", "potential_name", metavar="NAME|FILE", help="Of lammps: one that ships (matsui-akaogi) or a file."
+    "--functional",
+    "functionals",
+    type=Words(),
+    metavar="NAMES",
+    help="Functionals of the DFT engines, e.g. LDA,PBE,PBEsol.",
+)
+@click.option(
+    "--pressure",
+    "pressures_gpa",
+    type=Numbers(),
+    required=True,
+    help="Two pressures or more in GPa: 0,20,40 or 0:70:10.",
+)
+@click.option(
+    "--potential",
+    "potential_name",
+    metavar="NAME|FILE",
+    help="Potential of the engine lammps: a YAML file, or one that ships (matsui-akaogi).",
 )
 @protocol_option(
-    "fast, moderate (default), precise or paper: the settings of arXiv:1909.08934.", names=(), default=None
+    "Settings of the engines: fast, moderate (default), precise, or paper (those of arXiv:1909.08934).",
+    names=(),
+    default=None,
 )
 @click.option(
     "--set",
@@ -104,34 +120,56 @@ class Setting(click.ParamType):
     type=Setting(),
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting other than the protocol's, e.g. cutoff_ry=100 or param.cut_off_energy=800; of several engines "
-    "castep:pseudos=C9. May be given again.",
+    help="Change a setting of the protocol, e.g. cutoff_ry=100 or param.cut_off_energy=800; with several engines name "
+    "the one that is meant: castep:pseudos=C9. May be given again.",
 )
 @click.option(
     "--code",
     "code_labels",
     multiple=True,
     metavar="LABEL",
-    help="Program of an engine as LABEL@COMPUTER; without it the only one that is set up for its plugin. May be given "
+    help="Code of an engine, as LABEL@COMPUTER; if left out, the only code that is set up for its plugin. May be given "
     "again.",
 )
 @click.option(
-    "--symmetry/--no-symmetry", default=True, show_default=True, help="Keep the space groups, or let them break."
-)
-@click.option("--primitive/--as-is", default=True, show_default=True, help="Take primitive cells, or those given.")
-@click.option("--processes", type=click.IntRange(min=1), help="MPI processes of a DFT job.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Wall time of a DFT job.")
-@click.option("--queue", metavar="NAME", help="Queue of the DFT jobs.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Phases side by side; without it as many as there are cores.")
-@click.option(
-    "--beside", "earlier", multiple=True, metavar="NODE", help="Show an earlier scan as well. May be given again."
-)
-@click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero; without it the first.")
-@click.option(
-    "--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the enthalpies into a .svg or .png file."
+    "--symmetry/--no-symmetry",
+    default=True,
+    show_default=True,
+    help="Keep the space group of each phase, or let it change.",
 )
 @click.option(
-    "--no-wait", is_flag=True, help="Hand the work to the daemon and return; the same command shows it later."
+    "--primitive/--as-is",
+    default=True,
+    show_default=True,
+    help="Compute the primitive cells, or the cells as they are given.",
+)
+@click.option("--processes", type=click.IntRange(min=1), help="Number of MPI processes of a DFT job.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Wall time of a DFT job in hours.")
+@click.option("--queue", metavar="NAME", help="Queue to which DFT jobs are submitted.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="How many phases are relaxed at a time; if left out, as many as there are cores.",
+)
+@click.option(
+    "--compare-with",
+    "earlier",
+    cls=RenamedOption,
+    former="--beside",
+    multiple=True,
+    metavar="NODE",
+    help="Show an earlier scan in the same tables and figure. May be given again.",
+)
+@click.option(
+    "--relative-to", metavar="PHASE", help="Phase whose enthalpy is taken as zero; the first one if left out."
+)
+@click.option(
+    "--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Plot the enthalpies into a .svg or .png file."
+)
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Submit the scans to the daemon and return; repeat the command without this option to see the results.",
 )
 @AS_JSON
 @add_profile
@@ -149,10 +187,10 @@ def dft_scan_command(
 ) -> None:
     """Enthalpy of phases against pressure by DFT and by a potential.
 
-    Each phase is relaxed at pressure after pressure, from the structure at the pressure beside it, by each engine and
-    functional. A phase is a structure file, whose name it has; a node, such as an analysis with the names of its phases
-    in --only; or the name of a phase that ships. What the settings of an engine are called is in the documentation,
-    under "Inputs and outputs".
+    Each engine and functional relaxes each phase at one pressure after another, starting from the relaxed structure at
+    the neighbouring pressure. A phase is a structure file, whose name it has; a node, such as an analysis with the
+    names of its phases in --only; or the name of a phase that ships. The documentation lists the settings of each
+    engine under "Inputs and outputs".
 
     \b
     Examples:
@@ -178,7 +216,10 @@ def dft_scan_command(
     builders = scan_builders(starts, engines, chosen)
     nodes = carry_out(builders, ScanWatch(), wait=not no_wait, at_once=1 if all_here(builders) else None)
     if no_wait:
-        say(f"Processes {', '.join(str(node.pk) for node in nodes)}; the same command without --no-wait shows them.")
+        say(
+            f"Processes {', '.join(str(node.pk) for node in nodes)}; repeat the command without --no-wait to see the "
+            "results."
+        )
         return
     show_scans([*nodes, *others], relative_to or names[0], figure, as_json)
 

@@ -21,7 +21,7 @@ FORMATS = ("extxyz", "res", "cif")
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True))
 @pressure("Pressure at which the structures were relaxed; without it what the files say.")
-@click.option("--label", default="", help="Label of the node.")
+@click.option("--label", default="", help="Label of the new node.")
 @AS_JSON
 @add_profile
 def import_command(files: tuple[str, ...], pressure_gpa: float | None, label: str, as_json: bool) -> None:
@@ -50,7 +50,9 @@ def import_command(files: tuple[str, ...], pressure_gpa: float | None, label: st
 @click.command("export")
 @click.argument("node", metavar="NODE")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), default="extxyz", show_default=True)
-@click.option("-o", "--output", "output", type=click.Path(dir_okay=False), help="File; without it standard output.")
+@click.option(
+    "-o", "--output", "output", type=click.Path(dir_okay=False), help="File to write; standard output if left out."
+)
 @click.option("--converged", is_flag=True, help="Leave out structures whose relaxation failed.")
 @add_profile
 def export_command(node: str, file_format: str, output: str | None, converged: bool) -> None:

@@ -10,6 +10,7 @@ from aiida_polymorph.cli.options import (
     AS_JSON,
     POTENTIAL,
     Numbers,
+    RenamedOption,
     add_profile,
     check_figure_file,
     phase_arguments,
@@ -52,8 +53,8 @@ class Methods(click.ParamType):
 @click.command("free-energy")
 @phase_arguments("PHASE")
 @POTENTIAL
-@click.option("--pressure", "pressure_gpa", type=float, default=0.0, show_default=True, metavar="GPA")
-@click.option("--temperature", type=float, required=True, metavar="K")
+@click.option("--pressure", "pressure_gpa", type=float, default=0.0, show_default=True, metavar="GPA", help="Pressure.")
+@click.option("--temperature", type=float, required=True, metavar="K", help="Temperature.")
 @click.option(
     "--method",
     "methods",
@@ -62,36 +63,46 @@ class Methods(click.ParamType):
     show_default=True,
     help="equilibrium or switching (Frenkel-Ladd), harmonic (quasi-harmonic), or several, e.g. equilibrium,harmonic.",
 )
-@click.option("--error", "target_error", type=float, help="Wanted standard error, eV per formula unit.")
+@click.option(
+    "--target-error",
+    cls=RenamedOption,
+    former="--error",
+    type=float,
+    help="Standard error to reach, eV per formula unit; more steps are run until it is reached.",
+)
 @click.option(
     "--atoms",
     "sizes",
     type=Numbers(int, least=1),
     metavar="N[,N...]",
-    help="About how many atoms the supercell has; several sizes are computed side by side.",
+    help="Approximate number of atoms in the supercell; with several numbers, a free energy for each.",
 )
-@click.option("--max-steps", type=int, help="Steps of molecular dynamics at most, for springs or switching.")
+@click.option(
+    "--max-steps", type=int, help="Largest number of steps of molecular dynamics with springs or of the switching."
+)
 @click.option(
     "--convention",
     type=click.Choice(["unit", "mass", "quantum"]),
-    help="Thermal wavelength 1 A; each element's own; that and the harmonic quantum correction.",
+    help="Thermal wavelength: 1 A for every atom (unit), or each element's own (mass); quantum adds the harmonic "
+    "quantum correction to mass.",
 )
 @click.option(
     "--finite-size",
     type=click.Choice(["phonons", "logarithm", "line", "none"]),
-    help="Finite-size term: by the supercell's phonons; 2 kT ln(N)/N; a line through several --atoms; none.",
+    help="Finite-size correction: from the phonons of the supercell, as 2 kT ln(N)/N, by a line through several "
+    "--atoms, or none.",
 )
-@click.option("--seed", type=int, help="Of all random numbers.")
+@click.option("--seed", type=int, help="Seed of all random numbers.")
 @protocol_option("How accurate: fast, moderate or precise.")
 @click.option(
-    "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
+    "--code", "code_label", metavar="LABEL", help="LAMMPS, as LABEL@COMPUTER; the code that `setup` made if left out."
 )
 @click.option(
     "--figure",
     "figure_file",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Draw what the free energy is integrated of into a .svg or .png file; not for harmonic ones.",
+    help="Plot the integrand of the free energy into a .svg or .png file; not for --method harmonic.",
 )
 @AS_JSON
 @add_profile
@@ -174,7 +185,7 @@ def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
     check_figure_file(file)
     if file is not None and set(methods) == {"harmonic"}:
         raise ValueError(
-            "--figure draws what equilibrium and switching integrate; the harmonic method has nothing such"
+            "--figure plots the integrand of the methods equilibrium and switching; the harmonic method has none"
         )
 
 

@@ -12,6 +12,7 @@ from aiida_polymorph.cli.options import (
     AS_JSON,
     POTENTIAL,
     Numbers,
+    RenamedOption,
     add_profile,
     phase_arguments,
     pressures,
@@ -37,7 +38,7 @@ COLUMNS: list[Column] = [
     ("error", "error_ev_per_formula_unit", ".5f"),
     ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
     ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
-    ("loop gap", "loop_gap_ev_per_formula_unit", ".5f"),
+    ("closure error", "loop_gap_ev_per_formula_unit", ".5f"),
     ("its error", "loop_gap_error_ev_per_formula_unit", ".5f"),
     ("reason", "reason", ""),
 ]
@@ -57,30 +58,37 @@ COLUMNS: list[Column] = [
 @click.option(
     "--method",
     type=click.Choice(["equilibrium", "switching"]),
-    help="Of the Frenkel-Ladd points at the lowest temperature.",
+    help="How the absolute free energies at the lowest temperature are computed (Frenkel-Ladd).",
 )
 @click.option(
-    "--error", "target_error", type=float, help="Wanted error of the Frenkel-Ladd points, eV per formula unit."
+    "--target-error",
+    cls=RenamedOption,
+    former="--error",
+    type=float,
+    help="Standard error of the absolute free energies to reach, eV per formula unit.",
 )
-@click.option("--atoms", "target_atoms", type=int, help="About how many atoms the supercells have.")
+@click.option("--atoms", "target_atoms", type=int, help="Approximate number of atoms in the supercells.")
 @click.option(
-    "--convention", type=click.Choice(["unit", "mass"]), help="Thermal wavelength 1 A, or each element's own."
+    "--convention",
+    type=click.Choice(["unit", "mass"]),
+    help="Thermal wavelength: 1 A for every atom (unit), or each element's own (mass).",
 )
-@click.option("--seed", type=int, help="Of all random numbers.")
+@click.option("--seed", type=int, help="Seed of all random numbers.")
 @click.option(
     "--isobars",
     type=click.Choice(["points", "sweeps"]),
-    help="To higher temperatures by points (default), or faster by one sweep at each pressure.",
+    help="How isobars are integrated: by molecular dynamics at several temperatures (points, the default), or faster "
+    "by one run at each pressure that heats and cools the phase (sweeps).",
 )
-@click.option("--sweep-steps", type=click.IntRange(min=1), help="Of a sweep, one way.")
+@click.option("--sweep-steps", type=click.IntRange(min=1), help="Steps of a sweep in each direction.")
 @click.option(
     "--figures",
     type=click.Path(file_okay=False),
-    help="Folder for a picture of each place where a phase does not last.",
+    help="Folder for a figure of each state point at which a phase is not metastable.",
 )
 @protocol_option("How accurate: fast, moderate or precise.")
 @click.option(
-    "--code", "code_label", metavar="LABEL", help="LAMMPS as LABEL@COMPUTER; without it the one made by `setup`."
+    "--code", "code_label", metavar="LABEL", help="LAMMPS, as LABEL@COMPUTER; the code that `setup` made if left out."
 )
 @AS_JSON
 @add_profile
@@ -101,9 +109,10 @@ def integrate_command(
 ) -> None:
     """Gibbs energies of PHASES at all temperatures and pressures.
 
-    Frenkel-Ladd at the lowest temperature, then molecular dynamics along the isotherm and the isobars. Where a phase
-    does not last, the reason and what it has become stand instead of a number. The gap of a loop is by how much going
-    round over the point fails to come back: it should be zero within its error.
+    The absolute free energy at the lowest temperature is computed by Frenkel-Ladd, then integrated by molecular
+    dynamics along the isotherm and the isobars. Where a phase is not metastable, the reason, and what it turned into,
+    take the place of a number. The closure error is that of the loop through the state point: it should be zero within
+    its error.
 
     A phase is a structure file; a node, such as an analysis with the names of its phases in --only; or the name of a
     phase that ships.

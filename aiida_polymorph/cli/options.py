@@ -62,7 +62,7 @@ class Numbers(click.ParamType):
 
 
 class ProtocolName(click.ParamType):
-    """Name of a protocol; a former name is taken with a warning that says the present one."""
+    """The name of a protocol; a former name is taken with a warning that says the present one."""
 
     name = "protocol"
 
@@ -132,6 +132,28 @@ class Renaming(click.ParamType):
         return label, phase
 
 
+class RenamedOption(click.Option):
+    """An option that had another name, `former`, which is still taken with a warning."""
+
+    def __init__(self, *args: Any, former: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.former = former
+
+
+def with_present_names(command: click.Command, args: Sequence[str]) -> list[str]:
+    """Return a command's arguments with the names that options have now, warning of former ones."""
+    options = (param for param in command.params if isinstance(param, RenamedOption))
+    present = {option.former: option.opts[0] for option in options}
+    end = list(args).index("--") if "--" in args else len(args)
+    renamed = []
+    for arg in args[:end]:
+        name, equals, value = arg.partition("=")
+        if name in present:
+            click.echo(f"Warning: {name} is now called {present[name]}.", err=True)
+        renamed.append(present.get(name, name) + equals + value)
+    return [*renamed, *args[end:]]
+
+
 def check_figure_file(file: str | None) -> None:
     """Refuse a figure file that could not be written in the end.
 
@@ -149,7 +171,7 @@ def check_figure_file(file: str | None) -> None:
 def add_profile(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--profile` to a command and load it before the command runs."""
 
-    @click.option("-p", "--profile", "profile_name", metavar="NAME", help="AiiDA profile; without it the default one.")
+    @click.option("-p", "--profile", "profile_name", metavar="NAME", help="AiiDA profile; the default one if left out.")
     @wraps(function)
     def wrapper(*args: Any, profile_name: str | None, **kwargs: Any) -> Any:
         from aiida_polymorph.cli.profiles import open_profile
@@ -203,19 +225,19 @@ RENAMING = click.option(
     metavar="LABEL=NAME",
     help="Rename the phase of a node (LABEL=NAME); LABEL is the phase's name, or the node's number.",
 )
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on standard output.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there.")
 POTENTIAL = click.option(
     "--potential",
     "potential_name",
     required=True,
     metavar="NAME|FILE",
-    help="Interatomic potential: the name of one that ships (matsui-akaogi) or a YAML file.",
+    help="Interatomic potential: a YAML file, or the name of a potential that ships (matsui-akaogi).",
 )
 CODE = click.option(
     "--code",
     "code_label",
     metavar="LABEL",
-    help="Code that runs the relaxations, as LABEL@COMPUTER; without it the one made by `aiida-polymorph setup`.",
+    help="Code that runs the relaxations, as LABEL@COMPUTER; the one that `aiida-polymorph setup` made if left out.",
 )
 REFERENCES = click.option(
     "--references",

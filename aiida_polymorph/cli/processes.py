@@ -190,9 +190,9 @@ class Starter:
                 process.kill("interrupted")
         if self._runner is not None:
             self._runner.loop.run_until_complete(asyncio.sleep(SECONDS_BETWEEN_LOOKS))
-            say("\nInterrupted; the same command takes up what is finished.")
+            say("\nInterrupted. Repeat the command to continue; finished jobs are not run again.")
         else:
-            say("\nStopped waiting; the daemon goes on as long as it runs, and the same command takes up what it has.")
+            say("\nStopped waiting. The daemon continues; repeat the command to follow it.")
 
 
 def _hide_reports() -> None:

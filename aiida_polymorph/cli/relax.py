@@ -37,14 +37,16 @@ COLUMNS: list[Column] = [
 @POTENTIAL
 @pressures()
 @click.option(
-    "--rattle", type=click.FloatRange(min=0), help="Displace atoms at random by this (A) first, to leave saddles."
+    "--rattle",
+    type=click.FloatRange(min=0),
+    help="Displace the atoms at random by this standard deviation (A) first, to leave saddle points.",
 )
 @click.option(
     "--symprec",
     type=click.FloatRange(min=0, min_open=True),
     default=0.01,
     show_default=True,
-    help="Tolerance (A) of the space group.",
+    help="Tolerance (A) with which the space group is found.",
 )
 @CODE
 @AS_JSON

@@ -48,9 +48,9 @@ def explain_command(phase: str, node: str | None, pressure_gpa: float, temperatu
     "scans",
     multiple=True,
     metavar="NODE",
-    help="A scan of enthalpies over pressure to show as well; may be given again.",
+    help="Show a scan of enthalpies over pressure as well. May be given again.",
 )
-@click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is zero in these; without it the first.")
+@click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is taken as zero in the scans.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True)
 @AS_JSON
 @add_profile

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aiida_polymorph import __version__
+from aiida_polymorph.cli.options import with_present_names
 
 COMMANDS = {
     "setup": "setup",
@@ -49,6 +50,13 @@ class CommandGroup(click.Group):
         return getattr(
             import_module(f"aiida_polymorph.cli.{COMMANDS[cmd_name]}"), f"{cmd_name.replace('-', '_')}_command"
         )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and give its options the names that they have now."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, rest if command is None else with_present_names(command, rest)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong becomes one message, unless the debug variable is set."""

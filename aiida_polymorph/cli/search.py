@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, add_profile
+from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, RenamedOption, add_profile
 from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
 from aiida_polymorph.machine import LARGEST_BATCH
 
@@ -54,41 +54,56 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     help="Pressures in GPa: 0,20,40 or a range 0:60:10.",
 )
 @click.option(
-    "--number", type=click.IntRange(min=1), default=500, show_default=True, help="Structures at each pressure."
+    "--number",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="How many structures are relaxed at each pressure.",
 )
 @click.option(
-    "--formula-units", type=Numbers(int, least=1), help="Formula units in a cell, e.g. 2,3,4,6.  [2,3,4,6,8,9,12]"
+    "--formula-units",
+    type=Numbers(int, least=1),
+    help="Numbers of formula units in a cell, e.g. 2,3,4,6.  [2,3,4,6,8,9,12]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same structures."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the random structures: the same seed gives the same structures.",
 )
 @click.option(
-    "--volume", type=click.FloatRange(min=0, min_open=True), metavar="A^3", help="Mean volume of a formula unit."
+    "--volume",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="A^3",
+    help="Mean volume of a formula unit in the random structures; estimated if left out.",
 )
 @click.option(
-    "--separation",
+    "--minimum-separation",
     "separations",
+    cls=RenamedOption,
+    former="--separation",
     multiple=True,
     callback=parse_separations,
     metavar="A-B=X",
-    help="Least distance, e.g. Ti-O=1.6; may be repeated.",
+    help="Shortest distance of two elements in the random structures, A, e.g. Ti-O=1.6. May be given again.",
 )
 @click.option(
     "--symmetry",
     type=Numbers(int, least=1),
-    help="Space group number, or first and last (2:230:228 or 2,230); needs PyXtal.",
+    help="Space group of the random structures, or the first and the last of a range (2,230); needs PyXtal.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Jobs of a search side by side, with one process each.  [one job on all cores]",
+    help="How many jobs of a search run at a time, with one process each.  [one job on all cores]",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
-    help=f"Structures in a job.  [at most {LARGEST_BATCH} for a process]",
+    help=f"Structures in a job.  [at most {LARGEST_BATCH} for each of its processes]",
 )
-@click.option("--no-wait", is_flag=True, help="Hand the searches to the daemon and return.")
+@click.option("--no-wait", is_flag=True, help="Submit the searches to the daemon and return.")
 @CODE
 @AS_JSON
 @add_profile
@@ -110,8 +125,8 @@ def search_command(
 ) -> None:
     """Search for the minima of COMPOSITION: random structures, relaxed at each pressure.
 
-    Runs through AiiDA's daemon if it is up, else in this process. What was searched before is not searched again:
-    the same command takes up what it has.
+    The searches run through AiiDA's daemon if it is up, otherwise in this process. Structures that were relaxed before
+    are not relaxed again: after an interruption, repeat the command to continue.
 
     \b
     Examples:

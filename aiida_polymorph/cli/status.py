@@ -33,7 +33,7 @@ COLUMNS: list[Column] = [
     ("relaxed", "relaxed", "d"),
     ("of", "asked", "d"),
     ("jobs", lambda row: f"{row['jobs_finished']}/{row['jobs']}", ""),
-    ("a second", "rate_per_second", ".3g"),
+    ("structures/s", "rate_per_second", ".3g"),
     ("took", lambda row: duration(row["seconds"]), ""),
     ("left", lambda row: duration(row["seconds_left"]), ""),
     ("failed", lambda row: counts_text(row["failed"]), ""),
@@ -42,9 +42,17 @@ COLUMNS: list[Column] = [
 
 @click.command("status")
 @click.argument("node", required=False, metavar="[NODE]")
-@click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many to list.")
-@click.option("--watch", is_flag=True, help="Live view, until all are finished or Ctrl-C.")
-@click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, show_default=True, help="Of --watch, seconds.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many searches and scans to list."
+)
+@click.option("--watch", is_flag=True, help="Update the table until all are finished, or until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.2),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two updates of --watch.",
+)
 @AS_JSON
 @add_profile
 def status_command(node: str | None, last: int, watch: bool, interval: float, as_json: bool) -> None:

@@ -5,7 +5,7 @@ phase A in kB per formula unit, C_n a constant for each number n of formula unit
 paper's two assumptions leave beyond Poisson noise. Zeros count wherever the phase could have appeared, that is where n
 is a multiple of its primitive count.
 
-Adding d to every s and subtracting n d from every C_n changes nothing: within one linked component one constant is
+Adding d to every s and subtracting n d from every C_n changes nothing: within one connected component one constant is
 free, and exactly one. It is fixed so that the entropies of the component have mean zero; only differences mean
 something, and the covariance matrix gives their errors.
 
@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from aiida_polymorph.landscape.connected import linked_components
+from aiida_polymorph.landscape.connected import components_of
 from aiida_polymorph.landscape.poisson_lognormal import log_likelihood
 
 PRIOR_SCATTER = 1.0
@@ -43,7 +43,7 @@ class BasinEntropy:
         covariance: of `entropy`, shape (phases, phases); singular, since the mean is fixed. The variance of the
             difference of phases a and b is cov[a, a] + cov[b, b] - 2 cov[a, b].
         constants: C_n in that gauge, shape (sizes,); nan for sizes outside the main component.
-        component: label of the linked component of each phase, 0 the main one, shape (phases,).
+        component: label of the connected component of each phase, 0 the main one, shape (phases,).
         overdispersion: sigma, the extra standard deviation of ln N (its mean over the likelihood).
         overdispersion_error: its standard deviation; 0 where it was given.
         chi2_per_dof: Pearson's chi squared per degree of freedom at Poisson noise alone, which tests the model;
@@ -102,7 +102,7 @@ def fit_basin_entropy(
         raise ValueError(f"log_multiplicity must be finite numbers of shape {counts.shape}, as the counts")
     if overdispersion is not None and not overdispersion >= 0:
         raise ValueError(f"overdispersion is {overdispersion}, expected a number >= 0 or None to fit it")
-    component, size_component = linked_components(counts)
+    component, size_component = components_of(counts)
     rows, columns = np.flatnonzero(component == 0), np.flatnonzero(size_component == 0)
     here = np.ix_(rows, columns)
     table = _Table(counts[here], sizes[columns], primitive[rows], offset[here])
@@ -124,13 +124,13 @@ def fit_basin_entropy(
         overdispersion=sigma,
         overdispersion_error=float(np.sqrt(weights @ (grid - sigma) ** 2)),
         chi2_per_dof=_chi2_per_dof(table),
-        reason=tuple("" if label == 0 else _unlinked(counts[i], sizes) for i, label in enumerate(component)),
+        reason=tuple("" if label == 0 else _not_connected(counts[i], sizes) for i, label in enumerate(component)),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Counts of one linked component."""
+    """Counts of one connected component."""
 
     counts: np.ndarray
     sizes: np.ndarray
@@ -272,6 +272,6 @@ def _scatter(values: np.ndarray, where: np.ndarray, length: int) -> np.ndarray:
     return full
 
 
-def _unlinked(counts: np.ndarray, sizes: np.ndarray) -> str:
+def _not_connected(counts: np.ndarray, sizes: np.ndarray) -> str:
     found = ", ".join(str(int(size)) for size in sizes[counts > 0])
-    return f"found only with {found} formula units, which no chain of phases links to the other sizes"
+    return f"found only with {found} formula units, which no chain of phases connects to the other sizes"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 
-def linked_components(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label phases and sizes that a chain of co-occurrences links.
+def components_of(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label the connected components of phases and sizes; a phase and a size at which it was found are connected.
 
     Args:
         counts: how often each phase was found at each size, shape (phases, sizes).

@@ -16,7 +16,7 @@ integrate() { # NAME PRESSURES
     [ -s "$folder/$1.json" ] && return
     say "$1 at $2 GPa"
     aiida-polymorph integrate "$folder/structures/$1.res" --potential matsui-akaogi --pressure "$2" \
-        --temperature "${TEMPERATURES:-700,1000,1300,1600}" --error 0.0007 --figures "$folder/lost" --json > "$folder/part.json" 2>> "$folder/run.log" \
+        --temperature "${TEMPERATURES:-700,1000,1300,1600}" --target-error 0.0007 --figures "$folder/lost" --json > "$folder/part.json" 2>> "$folder/run.log" \
         && mv "$folder/part.json" "$folder/$1.json" || say "$1 failed, see run.log"
 }
 

@@ -44,7 +44,7 @@ def entropy_fits(data: AnalysisData) -> Result:
         ("P (GPa)", "pressure_gpa", "g"),
         ("phases", "phases", "d"),
         ("with a basin entropy", "determined", "d"),
-        ("linked groups", "components", "d"),
+        ("connected components", "components", "d"),
         ("χ² per degree of freedom at Poisson noise", "chi2_per_dof", ".1f"),
         ("over-dispersion σ", "overdispersion", ".2f"),
         ("±", "overdispersion_error", ".2f"),

@@ -72,7 +72,7 @@ def argon_files(tmp_path, argon: StructureSet):
 
 def test_search_status_and_once_more(run, potential_file, relax_code) -> None:
     args = ["search", "Ar", "--potential", potential_file, "--pressure", "1,2", "--number", "3", "--formula-units", "2"]
-    args += ["--separation", "Ar-Ar=3.0", "--code", relax_code.full_label, "--json"]
+    args += ["--minimum-separation", "Ar-Ar=3.0", "--code", relax_code.full_label, "--json"]
     rows = json.loads(run(*args).stdout)
     assert [row["pressure_gpa"] for row in rows] == [1.0, 2.0]
     assert all(row.keys() >= SEARCH_FIELDS and row["relaxed"] == row["asked"] == 3 for row in rows)
@@ -147,7 +147,10 @@ def test_export_leaves_out_what_failed(run, tmp_path, argon: StructureSet, store
         (["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "-5"], "no lower bound"),
         (["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "5:1:1"], "must rise"),
         (["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--number", "0"], "--number"),
-        (["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--separation", "TiO"], "Ti-O=1.6"),
+        (
+            ["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--minimum-separation", "TiO"],
+            "Ti-O=1.6",
+        ),
         (
             ["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--volume", "3"],
             "don't fit the volume",
@@ -196,7 +199,17 @@ def test_nodes_of_another_kind_are_told(run, store_set, argon) -> None:
 
 
 def test_without_a_daemon_not_waiting_is_refused(run, potential_file, relax_code) -> None:
-    args = ["search", "Ar", "--potential", potential_file, "--pressure", "1", "--separation", "Ar-Ar=3.0", "--no-wait"]
+    args = [
+        "search",
+        "Ar",
+        "--potential",
+        potential_file,
+        "--pressure",
+        "1",
+        "--minimum-separation",
+        "Ar-Ar=3.0",
+        "--no-wait",
+    ]
     assert "verdi daemon start" in run(*args, "--code", relax_code.full_label, exit_code=1).stderr
 
 

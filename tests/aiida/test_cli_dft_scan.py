@@ -185,7 +185,7 @@ def test_an_earlier_scan_is_shown_beside(argon: Argon, scan: orm.WorkChainNode, 
     other = argon.folder / "other.yaml"
     other.write_text(yaml.safe_dump({**ARGON, "name": "other-argon"}))
     common = ["--engine", "lammps", *argon.common, "--potential", other, "--pressure", "2,4", "--only", "fcc,hcp"]
-    both = json.loads(invoke("dft-scan", *argon.files, *common, "--beside", scan.pk, "--json").stdout)
+    both = json.loads(invoke("dft-scan", *argon.files, *common, "--compare-with", scan.pk, "--json").stdout)
     shown = [row for row in both if row["functional"] == "smooth-argon"]
     assert [row["enthalpy_ev_per_formula_unit"] for row in shown] == [
         row["enthalpy_ev_per_formula_unit"] for row in rows
@@ -194,7 +194,7 @@ def test_an_earlier_scan_is_shown_beside(argon: Argon, scan: orm.WorkChainNode, 
         (name, pressure) for name in ("fcc", "hcp") for pressure in (2, 4)
     ]
     points = scan.outputs.points.pk
-    told = invoke("dft-scan", *argon.files, *common, "--beside", points, exit_code=1).stderr
+    told = invoke("dft-scan", *argon.files, *common, "--compare-with", points, exit_code=1).stderr
     assert f"node {points} is no scan with results" in told
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 
+import click
 import dft
 import pytest
 from aiida import orm
 from click import BadParameter
+from click.testing import CliRunner
 
-from aiida_polymorph.cli.options import ProtocolName
+from aiida_polymorph.cli import main
+from aiida_polymorph.cli.options import ProtocolName, RenamedOption, with_present_names
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.protocol_files import merge_inputs, protocol_inputs
 from aiida_polymorph.search.recipe import Recipe
@@ -185,6 +188,27 @@ def test_former_name_on_the_command_line(capsys):
     with pytest.raises(BadParameter, match="'sloppy' is none of fast, moderate, precise"):
         kind.convert("sloppy", None, None)
     assert ProtocolName(()).convert("my-own", None, None) == "my-own"
+
+
+def test_former_name_of_an_option(capsys):
+    @click.command()
+    @click.option("--target-error", cls=RenamedOption, former="--error", type=float)
+    @click.argument("rest", nargs=-1)
+    def command(target_error, rest):
+        del target_error, rest
+
+    assert with_present_names(command, ["--target-error", "1", "a"]) == ["--target-error", "1", "a"]
+    assert capsys.readouterr().err == ""
+    assert with_present_names(command, ["--error=1", "--", "--error"]) == ["--target-error=1", "--", "--error"]
+    assert capsys.readouterr().err == "Warning: --error is now called --target-error.\n"
+
+
+def test_former_names_are_taken_by_the_commands():
+    result = CliRunner().invoke(main, ["search", "TiO2", "--potential", "x", "--pressure", "0", "--separation", "TiO"])
+    assert result.exit_code == 2
+    assert "Warning: --separation is now called --minimum-separation." in result.output
+    assert "'TiO'; write it as Ti-O=1.6" in result.output
+    assert " --separation" not in CliRunner().invoke(main, ["search", "--help"]).output
 
 
 def test_merging_of_inputs():
