@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from aiida import orm
 
+    from aiida_polymorph.report.comparison import Comparison
     from aiida_polymorph.results.free_energies import Result
 
 COLUMNS: list[Column] = [
@@ -118,11 +119,24 @@ def compare_command(
     else:
         click.echo(comparison_text(rows, summary, comparison.formula))
     if figures is not None:
-        from aiida_polymorph.results.comparison_gallery import write_comparison
-        from aiida_polymorph.results.phase_order import phase_order
+        write_figures(comparison, results, summary, figures)
 
-        for written in write_comparison(comparison, results, summary, figures, phase_order(comparison.formula)):
-            say(f"Written: {written}")
+
+def write_figures(comparison: Comparison, results: Sequence[Result], summary: dict[str, Any], folder: str) -> None:
+    """Write the figures of a comparison, and its summary, to a folder, and say so."""
+    from aiida_polymorph.data.free_energy import FreeEnergyData
+    from aiida_polymorph.plain import plain
+    from aiida_polymorph.report.comparison_gallery import write_comparison
+    from aiida_polymorph.results.free_energy_views import free_energy_view
+    from aiida_polymorph.results.phase_order import phase_order
+
+    views = [
+        free_energy_view(result.data, result.phase, result.formula)
+        for result in results
+        if isinstance(result.data, FreeEnergyData)
+    ]
+    for written in write_comparison(comparison, views, plain(summary), folder, phase_order(comparison.formula)):
+        say(f"Written: {written}")
 
 
 def load_results(identifiers: Sequence[str]) -> list[Result]:

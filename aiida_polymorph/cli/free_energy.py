@@ -192,15 +192,16 @@ def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
 def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
     """Draw the integrands of free energies side by side, where a phase has lasted."""
     from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.report.free_energy_figures import has_curve
-    from aiida_polymorph.results.comparison_gallery import free_energy_figure
+    from aiida_polymorph.report.free_energy_curves import free_energy_figure
     from aiida_polymorph.results.free_energies import formula_of
+    from aiida_polymorph.results.free_energy_views import free_energy_view
 
-    found = [node.outputs.free_energy for node in nodes]
-    if not any(has_curve(each.to_arrays()) for each in found):
+    formula = formula_of(nodes[0].inputs.structure)
+    views = [free_energy_view(node.outputs.free_energy, name, formula) for node in nodes]
+    if not any(view.has_curve for view in views):
         say("Warning: no figure, since there is no Frenkel-Ladd free energy.")
         return
-    figure = free_energy_figure([(name, each) for each in found], formula_of(nodes[0].inputs.structure))
+    figure = free_energy_figure(views)
     say(f"Written: {save_figure(figure, file)}")
 
 

@@ -183,14 +183,15 @@ def integrate_builders(
 def draw_losses(node: Any, name: str, folder: Path) -> None:
     """Write a picture of each place where a phase does not last, `NAME-TK-PGPa.png`, and say what became of it."""
     from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.results.transformation_figure import transformation_figure
+    from aiida_polymorph.report.transformation import transformation_figure
+    from aiida_polymorph.results.transformation import transformation_view
 
     folder.mkdir(parents=True, exist_ok=True)
     for child in node.called:
         if "product" in child.outputs:
             place = child.inputs.parameters
             path = folder / f"{name.replace('/', '_')}-{place['temperature']:g}K-{place['pressure_gpa']:g}GPa.png"
-            save_figure(transformation_figure(child), path)
+            save_figure(transformation_figure(transformation_view(child)), path)
             say(f"{path}: {child.outputs.summary['became']}")
 
 

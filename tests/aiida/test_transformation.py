@@ -12,7 +12,8 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.report.canvas import save_figure
-from aiida_polymorph.results.transformation_figure import transformation_figure
+from aiida_polymorph.report.transformation import transformation_figure
+from aiida_polymorph.results.transformation import transformation_view
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.equilibrate import EquilibrateWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
@@ -46,7 +47,7 @@ def test_a_crystal_without_a_minimum(code, baddeleyite, tmp_path):
     assert "P2_1/c becomes Pbcn; now columbite" in node.exit_message
     assert outputs["summary"]["became"] == "columbite"
     assert len(outputs["product"].sites) == 24
-    assert save_figure(transformation_figure(node), tmp_path / "what.png").stat().st_size > 10_000
+    assert save_figure(transformation_figure(transformation_view(node)), tmp_path / "what.png").stat().st_size > 10_000
 
 
 def test_the_free_energy_says_what_it_became(code, baddeleyite):
@@ -67,7 +68,7 @@ def test_a_crystal_that_transforms_in_dynamics(code, tmp_path):
     assert node.exit_status == 410
     assert outputs["summary"]["became"].startswith(("fcc", "hcp", "something without symmetry, most like"))
     assert outputs["summary"]["reason"].endswith(outputs["summary"]["became"])
-    assert save_figure(transformation_figure(node), tmp_path / "what.png").stat().st_size > 10_000
+    assert save_figure(transformation_figure(transformation_view(node)), tmp_path / "what.png").stat().st_size > 10_000
 
 
 def test_a_phase_that_lasts_has_no_picture(code):
@@ -80,4 +81,4 @@ def test_a_phase_that_lasts_has_no_picture(code):
     assert node.is_finished_ok, node.exit_message
     assert "product" not in outputs
     with pytest.raises(ValueError, match="has no phase that turned into something else"):
-        transformation_figure(node)
+        transformation_figure(transformation_view(node))

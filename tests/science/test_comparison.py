@@ -19,10 +19,11 @@ from invented_comparison import (
 )
 
 from aiida_polymorph.landscape.entropy_comparison import EntropyPairs, compare_entropies
-from aiida_polymorph.report import free_energy_figures as figures
 from aiida_polymorph.report.canvas import new_figure
 from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
-from aiida_polymorph.results.comparison_gallery import entropy_figure, potential_figure
+from aiida_polymorph.report.entropy_panels import entropy_figure
+from aiida_polymorph.report.free_energy_curves import FreeEnergyView, free_energy_curve, free_energy_figure
+from aiida_polymorph.report.potential_panels import potential_curves, potential_figure
 from aiida_polymorph.thermodynamics.diagrams.comparison import (
     agreement,
     between,
@@ -231,12 +232,12 @@ def test_curves_go_through_their_marks():
     comparison = invented_comparison()
     pressures = np.linspace(0, 40, 41)
     for source in comparison.sources:
-        curve = figures.potential_curves(comparison, source, 700.0, pressures)["b"]
+        curve = potential_curves(comparison, source, 700.0, pressures)["b"]
         for pressure, mark in curve.marks.items():
             here = np.isclose(pressures, pressure)
             assert curve.values[here] == pytest.approx(mark.value)
             assert curve.errors[here] == pytest.approx(mark.error)
-    curve = figures.potential_curves(comparison, "integration", 700.0, pressures)["b"]
+    curve = potential_curves(comparison, "integration", 700.0, pressures)["b"]
     truth = [gibbs("b", 700.0, p) - gibbs("a", 700.0, p) for p in pressures]
     assert curve.values == pytest.approx(truth, abs=1e-6)
 
@@ -257,6 +258,10 @@ def test_entropy_panels():
     assert "r = 1.00" in figure.axes[0].get_title(loc="left")
 
 
+def a_view(method, arrays, checks):
+    return FreeEnergyView("rutile", "TiO2", 700.0, 0.0, method, arrays, checks, node=1)
+
+
 def test_area_of_the_integrand_is_the_integral():
     rule = quadrature(8, 0.02)
     values = 0.3 / (rule.points + 0.02)
@@ -267,7 +272,7 @@ def test_area_of_the_integrand_is_the_integral():
         "steps": np.full(8, 400),
     }
     _, (ax,) = new_figure()
-    figures.free_energy_curve(arrays, {"offset": 0.02}, ax, "TiO2")
+    free_energy_curve(a_view("equilibrium", arrays, {"offset": 0.02}), ax)
     assert any(f"area {0.3 * np.log(51):.5f}" in text.get_text() for text in ax.texts)
     assert sum(text.get_text() == "400" for text in ax.texts) == 8
 
@@ -282,10 +287,16 @@ def test_switching_there_and_back():
         "forward": np.ones(3),
     }
     _, (ax,) = new_figure()
-    figures.free_energy_curve(arrays, {"dissipation": 1e-3, "dissipation_error": 2e-4}, ax, "TiO2")
+    free_energy_curve(a_view("switching", arrays, {"dissipation": 1e-3, "dissipation_error": 2e-4}), ax)
     assert [line.get_label() for line in ax.lines] == ["there", "back"]
     assert "3 pairs" in ax.get_legend().get_title().get_text()
-    assert not figures.has_curve({})
+
+
+def test_a_harmonic_free_energy_has_nothing_to_draw():
+    harmonic = a_view("harmonic", {}, {})
+    assert not harmonic.has_curve
+    with pytest.raises(ValueError, match="nothing to draw"):
+        free_energy_figure([harmonic])
 
 
 def test_volume_is_the_slope():
