@@ -206,8 +206,8 @@ def unseen_table(pressures: Sequence[Row]) -> str:
     if not known:
         return f"\nHow many minima are still missing: {NOT_RECORDED}."
     return (
-        "\nMinima that are probably still missing, at least (Chao), and the probability that the next structure falls "
-        f"into one already found (Good and Turing):\n\n{table(known, UNSEEN_COLUMNS)}"
+        "\nMinima that are probably still missing (Chao's lower bound), and the probability that the next structure\n"
+        f"falls into one already found (Good and Turing):\n\n{table(known, UNSEEN_COLUMNS)}"
     )
 
 
@@ -240,6 +240,7 @@ UNSEEN_COLUMNS: list[Column] = [
     ("missing", "missing", ".1f"),
     ("+-", "missing_error", ".1f"),
     ("P(already found)", "coverage", ".2f"),
+    ("known, not found", lambda row: len(row["known_missed"]), "d"),
 ]
 
 

@@ -26,7 +26,8 @@ class LandscapeData(RecordData):
     `map_axes`, `map_features` of the map (see `kernel_map.KernelMap`; the last for a kernel with a power only).
     Attributes: `pressure_gpa`, `composition`, `structures` (n), `eps`, `minima`, `clusters`, `settings`, and `unseen`:
     estimates of how many minima the search missed, one for each window of enthalpy above the lowest (`window`, eV per
-    formula unit, None for all minima; see `search.unseen`). Nodes that older versions made have no `unseen`.
+    formula unit, None for all minima; `lowest`, its enthalpy; see `search.unseen`). Nodes
+    that older versions made have no `unseen`.
     """
 
     @property
@@ -87,17 +88,18 @@ def map_arrays(pressure_map: KernelMap) -> dict[str, np.ndarray]:
 
 def unseen_entry(within: UnseenWithin) -> dict[str, Any]:
     """Return an estimate of what the search missed as an entry of the attribute `unseen`."""
-    return {"window": within.window, "structures": within.structures, **asdict(within.unseen)}
+    beside = {"window": within.window, "lowest": within.lowest, "structures": within.structures}
+    return {**beside, **asdict(within.unseen)}
 
 
 def _unseen(entry: dict[str, Any]) -> UnseenWithin:
     """JSON has neither infinity nor nan."""
     from aiida_polymorph.search.unseen import Unseen, UnseenWithin
 
-    window, structures = entry["window"], entry["structures"]
+    window, lowest = (float("inf") if entry.get(name) is None else entry[name] for name in ("window", "lowest"))
     numbers = {each.name: entry[each.name] for each in fields(Unseen)}
     unseen = Unseen(**{name: float("nan") if value is None else value for name, value in numbers.items()})
-    return UnseenWithin(float("inf") if window is None else window, structures, unseen)
+    return UnseenWithin(window, lowest, entry["structures"], unseen)
 
 
 def _cluster(entry: dict) -> Cluster:

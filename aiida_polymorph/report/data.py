@@ -36,6 +36,8 @@ class LandscapeView:
         found_once: number of minima found once.
         relaxed, failed: structures that entered, and those that didn't by reason.
         unseen: what the search has probably missed, within windows of enthalpy; None if it was not recorded.
+        missed_enthalpies: of minima that a reference or another pressure makes known and the search did not find, eV
+            per formula unit.
         structures: the n structures themselves, for the chemiscope view; None leaves that view out.
     """
 
@@ -57,7 +59,12 @@ class LandscapeView:
     relaxed: int | None = None
     failed: Mapping[str, int] = field(default_factory=dict)
     unseen: Sequence[UnseenWithin] | None = None
+    missed_enthalpies: Sequence[float] = ()
     structures: StructureSet | None = None
+
+    def known_missed(self, highest: float) -> list[float]:
+        """Return the enthalpies of known minima that were not found, up to one in eV per formula unit."""
+        return sorted(enthalpy for enthalpy in self.missed_enthalpies if enthalpy <= highest)
 
 
 @dataclass(frozen=True, eq=False)

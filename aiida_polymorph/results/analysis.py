@@ -69,10 +69,11 @@ def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:
     of the surrogate are then root mean squares and means over the pressures' test members.
     """
     outputs = analysis.outputs
-    each = [_pressure_summary(outputs, key) for key in by_pressure(outputs.landscapes)]
+    phases = outputs.phases.to_set()
+    each = [_pressure_summary(outputs, key, phases) for key in by_pressure(outputs.landscapes)]
     if len(each) == 1:
         return {"node": analysis.pk, **each[0], "pressures": each}
-    names = set(outputs.phases.to_set().columns["name"].tolist()) if len(outputs.phases) else set()
+    names = set(phases.columns["name"].tolist()) if len(phases) else set()
     return {
         "node": analysis.pk,
         "structures": sum(entry["structures"] for entry in each),
@@ -95,14 +96,14 @@ def by_pressure(namespace: Any) -> dict[str, Any]:
     return dict(sorted(nodes.items(), key=lambda item: item[1].value("pressure_gpa")))
 
 
-def _pressure_summary(outputs: Any, key: str) -> dict[str, Any]:
+def _pressure_summary(outputs: Any, key: str, phases: StructureSet) -> dict[str, Any]:
     landscape, entropy, surrogate = outputs.landscapes[key], outputs.basin_entropies[key], outputs.surrogates[key]
     return {
         "pressure_gpa": landscape.pressure_gpa,
         "structures": landscape.value("structures"),
         "phases": len(landscape.clusters),
         "found_once": landscape.value("minima")["found_once"],
-        "unseen": unseen_rows(landscape),
+        "unseen": unseen_rows(landscape, phases),
         "eps": landscape.eps,
         "surrogate": {split: test_errors(surrogate.value("evaluation"), split) for split in SPLITS},
         "basin_entropy": {

@@ -18,6 +18,7 @@ from aiida_polymorph.results.diagram import diagram_of_analysis
 from aiida_polymorph.results.explain import Explanation
 from aiida_polymorph.results.phase_order import phase_order
 from aiida_polymorph.results.provenance import record, records, steps_to
+from aiida_polymorph.results.unseen import known_missed
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import check_reference
 
@@ -122,6 +123,7 @@ def _landscape_view(outputs: Any, key: str, phases: StructureSet) -> LandscapeVi
         relaxed=len(structures),
         failed=_failures(source.to_set()),
         unseen=landscape.unseen,
+        missed_enthalpies=list(known_missed(phases, landscape.pressure_gpa).values()),
         structures=structures,
     )
 

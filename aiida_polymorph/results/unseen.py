@@ -6,32 +6,67 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from aiida import orm
 
 from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.plain import plain
+from aiida_polymorph.search.unseen import UnseenWithin
+from aiida_polymorph.structures import StructureSet
 
 NOT_RECORDED = "not recorded by the version that made this analysis; `analyse` the same sets again"
+SADDLE = 1
 
 
-def unseen_rows(landscape: LandscapeData) -> list[dict[str, Any]] | None:
+def unseen_rows(landscape: LandscapeData, phases: StructureSet) -> list[dict[str, Any]] | None:
     """Return what a search has probably missed, an entry for each window of enthalpy above the lowest minimum.
+
+    Args:
+        landscape: of one pressure.
+        phases: the table of phases of the analysis.
 
     Returns:
         By rising window, the last entry for all minima: `within_ev_per_formula_unit` (None for all), `structures` that
         fell into minima within the window, `found` (distinct minima), `found_once`, `found_twice`, `coverage`
         (probability that the next structure within the window falls into a minimum already found), `missing` (lower
-        bound of the number of minima not found) and `missing_error`; see `search.unseen`. None for a landscape that
-        an older version made, which did not record them.
+        bound of the number of minima not found), `missing_error` (see `search.unseen`), and `known_missed`, names of
+        phases that a reference or another pressure shows to be minima there, but that this search did not find. None
+        for a landscape that an older version made, which did not record them.
     """
     if landscape.unseen is None:
         return None
+    missed = known_missed(phases, landscape.pressure_gpa)
     return plain(
         [
-            {"within_ev_per_formula_unit": each.window, "structures": each.structures, **asdict(each.unseen)}
+            {
+                "within_ev_per_formula_unit": each.window,
+                "structures": each.structures,
+                **asdict(each.unseen),
+                "known_missed": _up_to(missed, each),
+            }
             for each in landscape.unseen
         ]
     )
+
+
+def known_missed(phases: StructureSet, pressure_gpa: float) -> dict[str, float]:
+    """Return name and enthalpy (eV per formula unit) of minima that are known, but that a search did not find.
+
+    They are those of references and of phases found at other pressures; saddle points are none of them.
+
+    Args:
+        phases: the table of phases of an analysis.
+        pressure_gpa: of the search.
+    """
+    missed = (phases.column("pressure_gpa") == pressure_gpa) & (phases.column("state", "") == "missed")
+    missed &= phases.column("saddle", -1) != SADDLE
+    enthalpies = phases.enthalpy_per_formula_unit
+    rows = np.flatnonzero(missed)
+    return {str(phases.columns["name"][i]): float(enthalpies[i]) for i in rows[np.argsort(enthalpies[rows])]}
+
+
+def _up_to(missed: Mapping[str, float], within: UnseenWithin) -> list[str]:
+    return [name for name, enthalpy in missed.items() if enthalpy <= within.lowest + within.window]
 
 
 def unseen_lines(analysis: orm.WorkChainNode, pressure_gpa: float | None = None) -> list[str]:
@@ -41,12 +76,12 @@ def unseen_lines(analysis: orm.WorkChainNode, pressure_gpa: float | None = None)
         analysis: a finished analysis.
         pressure_gpa: only this one; no line if it was not searched.
     """
+    phases = analysis.outputs.phases.to_set()
     nodes = sorted(analysis.outputs.landscapes.values(), key=lambda node: node.pressure_gpa)
-    texts = {node.pressure_gpa: unseen_text(unseen_rows(node)) for node in nodes}
     return [
-        f"Probably still missing at {pressure:g} GPa: {text}."
-        for pressure, text in texts.items()
-        if pressure_gpa is None or pressure == float(pressure_gpa)
+        f"Minima not found at {node.pressure_gpa:g} GPa: {unseen_text(unseen_rows(node, phases))}."
+        for node in nodes
+        if pressure_gpa is None or node.pressure_gpa == float(pressure_gpa)
     ]
 
 
@@ -54,16 +89,22 @@ def unseen_text(rows: Sequence[Mapping[str, Any]] | None) -> str:
     """Return what a search has probably missed, for people; with the reason where it is unknown."""
     if rows is None:
         return NOT_RECORDED
-    return ", ".join(f"{_number(row)} {_window(row)}" for row in rows)
+    estimates = ", ".join(f"{_number(row)} {_window(row)}" for row in rows)
+    widest = max((row for row in rows if row["within_ev_per_formula_unit"]), key=_width, default=None)
+    if widest is None or not widest["known_missed"]:
+        return f"at least {estimates}"
+    names = ", ".join(widest["known_missed"])
+    return f"at least {estimates}; known to be missing within {_width(widest):g} eV/f.u.: {names}"
+
+
+def _width(row: Mapping[str, Any]) -> float:
+    return float(row["within_ev_per_formula_unit"])
 
 
 def _number(row: Mapping[str, Any]) -> str:
-    if row["missing"] is None:
-        return "unknown"
-    return f"at least {row['missing']:.1f} +- {row['missing_error']:.1f}"
+    return "unknown" if row["missing"] is None else f"{row['missing']:.1f} +- {row['missing_error']:.1f}"
 
 
 def _window(row: Mapping[str, Any]) -> str:
     window = row["within_ev_per_formula_unit"]
-    found = f"({row['found']} minima found)"
-    return f"in all {found}" if window is None else f"within {window:g} eV/f.u. of the lowest {found}"
+    return "in all" if window is None else f"within {window:g} eV/f.u. of the lowest"

@@ -38,11 +38,13 @@ class UnseenWithin:
 
     Attributes:
         window: that enthalpy, eV per formula unit; infinite for all minima.
+        lowest: enthalpy of the lowest minimum, eV per formula unit; infinite if no enthalpy is known.
         structures: that fell into minima within the window.
         unseen: what their counts say.
     """
 
     window: float
+    lowest: float
     structures: int
     unseen: Unseen
 
@@ -75,12 +77,13 @@ def estimate_unseen_within(
     counts = np.bincount(distinct)
     lowest = np.full(len(counts), np.inf)
     np.fmin.at(lowest, distinct, enthalpies)
-    above = lowest - lowest.min(initial=np.inf) if np.isfinite(lowest).any() else lowest
-    return [_within(counts[above <= window], window) for window in [*sorted(windows), np.inf]]
-
-
-def _within(counts: np.ndarray, window: float) -> UnseenWithin:
-    return UnseenWithin(float(window), int(counts.sum()), estimate_unseen(counts))
+    start = float(lowest.min(initial=np.inf))
+    inside = [np.isfinite(lowest) & (lowest <= start + window) for window in sorted(windows)]
+    inside.append(np.ones(len(counts), dtype=bool))
+    return [
+        UnseenWithin(float(window), start, int(counts[chosen].sum()), estimate_unseen(counts[chosen]))
+        for window, chosen in zip([*sorted(windows), np.inf], inside, strict=True)
+    ]
 
 
 def estimate_unseen(counts: Iterable[int]) -> Unseen:

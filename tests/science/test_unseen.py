@@ -75,6 +75,7 @@ def test_windows_count_minima_by_their_lowest_member():
     enthalpies = np.array([-5.0, -4.8, -4.8, -4.95, -4.5, -4.71, np.nan, -3.0])
     low, middle, whole = estimate_unseen_within(distinct, enthalpies, (0.3, 0.1))
     assert [each.window for each in (low, middle, whole)] == [0.1, 0.3, np.inf]
+    assert {each.lowest for each in (low, middle, whole)} == {-5.0}
     assert [each.structures for each in (low, middle, whole)] == [4, 6, 8]
     assert [each.unseen for each in (low, middle, whole)] == [
         estimate_unseen([3, 1]),

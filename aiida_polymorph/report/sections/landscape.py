@@ -16,7 +16,8 @@ UNSEEN = (
     "How many minima a search has probably missed follows from how many it found once and twice. Missing is a lower "
     "bound with its standard error (Chao); P(already found) is the probability that the next structure falls into a "
     "minimum already found (Good and Turing). Most minima lie too high to matter; those up to some enthalpy above the "
-    "lowest are therefore counted apart."
+    "lowest are therefore counted apart. The last column counts minima that a reference or another pressure makes "
+    "known and that the search did not find: rare minima are beyond any estimate from counts."
 )
 HEADS = (
     "P, GPa",
@@ -28,6 +29,7 @@ HEADS = (
     "missing, at least",
     "±",
     "P(already found)",
+    "known, but not found",
 )
 
 
@@ -58,7 +60,7 @@ class LandscapeSection(Section):
 
     def tables(self) -> Sequence[Table]:
         """Return what is probably missing, a row for each pressure and window of enthalpy."""
-        rows = [_row(view.pressure_gpa, entry) for view in self.data.landscapes for entry in view.unseen or ()]
+        rows = [_row(view, within) for view in self.data.landscapes for within in view.unseen or ()]
         return (Table(HEADS, tuple(rows)),)
 
     def pictures(self) -> Iterator[Picture]:
@@ -67,16 +69,17 @@ class LandscapeSection(Section):
             yield _map(view, self.data.formula)
 
 
-def _row(pressure: float, within: UnseenWithin) -> tuple[Cell, ...]:
+def _row(view: LandscapeView, within: UnseenWithin) -> tuple[Cell, ...]:
     unseen = within.unseen
     counts = (within.structures, unseen.found, unseen.found_once, unseen.found_twice)
     return (
-        cell(pressure, "g"),
+        cell(view.pressure_gpa, "g"),
         Cell(f"up to {within.window:g}" if math.isfinite(within.window) else "any", "", str(within.window)),
         *(cell(count, "d") for count in counts),
         cell(unseen.missing, ".1f"),
         cell(unseen.missing_error, ".1f"),
         cell(unseen.coverage, ".3f"),
+        cell(len(view.known_missed(within.lowest + within.window)), "d"),
     )
 
 
