@@ -44,7 +44,7 @@ class ListOptionCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option before each further phase."""
-        return super().parse_args(ctx, repeat_option("--references", args))
+        return super().parse_args(ctx, repeat_option("--references", args) if "--references" in args else args)
 
 
 def repeat_option(option: str, args: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import aiida_polymorph
+from aiida_polymorph.cli.root import COMMANDS
 
 PACKAGE = Path(aiida_polymorph.__file__).parent
 BELOW_THE_LINE = (
@@ -94,14 +95,15 @@ def test_the_landscape_is_light() -> None:
     assert not set(loaded) & set(SLOW)
 
 
-@pytest.mark.parametrize("args", [["--help"], ["search", "--help"], ["analyse", "--help"], ["--version"]])
-def test_help_loads_nothing_slow(args: list[str]) -> None:
+def test_help_of_all_commands_loads_nothing_slow() -> None:
+    calls = [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
     code = (
         "import sys\nfrom aiida_polymorph.cli import main\n"
-        f"main({args!r}, standalone_mode=False)\nprint('MODULES', *sys.modules)"
+        f"for args in {calls!r}:\n    main(args, standalone_mode=False)\n"
+        f"    print('SLOW', args[0], *(set(sys.modules) & set({SLOW!r})))"
     )
-    loaded = python(code).split("MODULES")[1].split()
-    assert not set(loaded) & set(SLOW)
+    loaded = [line.split() for line in python(code).splitlines() if line.startswith("SLOW")]
+    assert loaded == [["SLOW", args[0]] for args in calls]
 
 
 def test_help_makes_no_aiida_folder(tmp_path: Path) -> None:
