@@ -14,10 +14,15 @@ from aiida.engine import calcfunction as plain_calcfunction
 from aiida.engine.processes.functions import FunctionProcess, ProcessFunctionType
 from aiida.engine.processes.process import Process
 
-from aiida_polymorph.science_version import ScienceVersion, science_version
+from aiida_polymorph.science_version import UNSURE, ScienceVersion, science_version
 
 SCIENCE_VERSION = "science_version"
 """Attribute of a calcfunction's node: digest of the code that it reached."""
+DIGESTS = (f"attributes.{SCIENCE_VERSION}", "attributes.cache_version.calc_job", "attributes.cache_version.parser")
+"""Where the digests of calcfunctions and of jobs are, for queries."""
+
+SCIENCE_VERSION_OF_REQUEST = "polymorph_science_version"
+"""Extra of a WorkChain that a command started: digest of the code that it and its steps reach."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,3 +71,19 @@ class CodeVersion:
     def __get__(self, instance: object | None, owner: type) -> str:
         """Return the digest of the code of the class that it is read from."""
         return science_version(owner).digest
+
+
+def ran_unsure_code(node: orm.ProcessNode) -> bool:
+    """Return whether a process, or one that it called at whatever depth, can't say which code it ran."""
+    unsure = {"or": [{path: {"like": f"{UNSURE}%"}} for path in DIGESTS]}
+    level = [node.pk]
+    while level:
+        children = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": level}}, tag="caller")
+        children.append(orm.ProcessNode, with_incoming="caller", project="id")
+        level = children.all(flat=True)
+        if (
+            level
+            and orm.QueryBuilder().append(orm.ProcessNode, filters={"and": [{"id": {"in": level}}, unsure]}).count()
+        ):
+            return True
+    return False

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from aiida_polymorph import __version__
 from aiida_polymorph.cli.output import say
+from aiida_polymorph.cli.requests import earlier, mark, request_key
+from aiida_polymorph.science_version import changed_since, science_version
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 Watch = Callable[[Sequence["orm.ProcessNode"]], None]
 
-REQUEST = "polymorph_request"
-"""Extra by which a process is found that was asked for the same thing before."""
-THROUGH_DAEMON = "polymorph_through_daemon"
-NO_PART_OF_A_REQUEST = ("metadata", "jobs", "batch_size", "options")
-"""Inputs that don't change what comes out: how the work is shared out."""
 GO_ON = "`verdi process repair; verdi daemon start`"
 """A daemon that is stopped while a process submits a child may lose the child's task: `repair` makes it again."""
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -133,7 +129,8 @@ class Starter:
         """Return the node of a process that was asked for before, or start it.
 
         Raises:
-            click.ClickException: if the daemon has it to do and doesn't run: to run it here as well would be twice.
+            click.ClickException: if the daemon has it to do and doesn't run: to run it here as well would be twice;
+                or if the daemon runs older code than this command.
         """
         key = request_key(builder)
         node = earlier(key)
@@ -145,12 +142,13 @@ class Starter:
             say(f"Asked for before: process {node.pk}, {'finished' if node.is_finished else 'under way'}.")
             return node
         node = self._submit(builder) if self.through_daemon else self._start_here(builder)
-        node.base.extras.set_many({REQUEST: key, THROUGH_DAEMON: self.through_daemon})
+        mark(node, builder, key, self.through_daemon)
         return node
 
     def _submit(self, builder: ProcessBuilder) -> orm.ProcessNode:
         from aiida.engine import submit
 
+        refuse_a_daemon_with_other_code(builder.process_class)
         self._connect()
         return submit(builder)
 
@@ -195,43 +193,27 @@ class Starter:
             say("\nStopped waiting. The daemon continues; repeat the command to follow it.")
 
 
+def refuse_a_daemon_with_other_code(process_class: type[Process]) -> None:
+    """Refuse to hand a process to a daemon that was started before the code that the process reaches was changed.
+
+    Raises:
+        click.ClickException: naming a file that was changed.
+    """
+    from aiida.engine.daemon.client import get_daemon_client
+
+    written_at_its_start = Path(get_daemon_client().circus_pid_file)
+    if not written_at_its_start.is_file():
+        return
+    changed = changed_since(science_version(process_class), written_at_its_start.stat().st_mtime)
+    if changed:
+        raise click.ClickException(
+            f"the daemon was started before {changed[0]} was changed, and would run the code as it was; "
+            "`verdi daemon restart` loads the new one"
+        )
+
+
 def _hide_reports() -> None:
     """Keep the reports of WorkChains off the terminal; they stay in the database for `verdi process report`."""
     for handler in logging.getLogger("aiida").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.WARNING)
-
-
-def request_key(builder: ProcessBuilder) -> str:
-    """Return what identifies a request: this package's version, the process and the contents of its inputs."""
-    parts = sorted(_identities(builder._inputs(prune=True)))
-    return hashlib.sha256(repr((__version__, builder.process_class.__name__, parts)).encode()).hexdigest()
-
-
-def _identities(inputs: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    from aiida import orm
-
-    for name, value in inputs.items():
-        if not path and name in NO_PART_OF_A_REQUEST:
-            continue
-        if isinstance(value, Mapping):
-            yield from _identities(value, f"{path}{name}.")
-        elif isinstance(value, orm.AbstractCode):
-            yield f"{path}{name}", value.uuid
-        elif isinstance(value, orm.Data):
-            content = (type(value).__name__, sorted(value.base.attributes.all.items()), value.base.repository.hash())
-            yield f"{path}{name}", repr(content)
-        else:
-            yield f"{path}{name}", repr(value)
-
-
-def earlier(key: str) -> orm.ProcessNode | None:
-    """Return the newest process that was asked for the same and has finished well or was handed to the daemon."""
-    from aiida import orm
-
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={f"extras.{REQUEST}": key})
-    nodes = sorted(query.all(flat=True), key=lambda node: node.pk, reverse=True)
-    for node in nodes:
-        if node.is_finished_ok or (not node.is_terminated and node.base.extras.get(THROUGH_DAEMON)):
-            return node
-    return None

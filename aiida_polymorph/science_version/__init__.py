@@ -18,7 +18,7 @@ that of plugins which come in through this package's own entry points. `tests/sc
 constructs which these rules can't see through.
 """
 
-from aiida_polymorph.science_version.reach import ScienceVersion, science_version
+from aiida_polymorph.science_version.reach import UNSURE, ScienceVersion, changed_since, science_version
 from aiida_polymorph.science_version.sources import Sources
 
-__all__ = ["ScienceVersion", "Sources", "science_version"]
+__all__ = ["UNSURE", "ScienceVersion", "Sources", "changed_since", "science_version"]

@@ -132,6 +132,11 @@ def science_version(target: Any, sources: Sources | None = None) -> ScienceVersi
     return _find(Library(sources), target.__module__, target.__qualname__.partition(".")[0])
 
 
+def changed_since(version: ScienceVersion, time: float) -> list[str]:
+    """Return the names of those modules of a version whose files were changed after a time (seconds since 1970)."""
+    return [name for name in version.modules if installed().sources.changed_at(name) > time]
+
+
 @lru_cache(maxsize=1)
 def installed() -> Library:
     """Return the installed package as this process found it."""

@@ -41,9 +41,14 @@ class Sources:
         path = self._path(module)
         if path is None:
             return None
-        if self.is_running and path.stat().st_mtime > STARTED:
+        if self.is_running and self.changed_at(module) > STARTED:
             self.changed.add(module)
         return path.read_text()
+
+    def changed_at(self, module: str) -> float:
+        """Return when the file of a module was changed, in seconds since 1970; 0 if there is no file."""
+        path = self._path(module)
+        return 0.0 if path is None else path.stat().st_mtime
 
     def is_package(self, module: str) -> bool:
         """Return whether a module is a package."""

@@ -240,7 +240,7 @@ def test_an_interrupted_process_is_killed_and_not_taken_up(relax_code, lennard_j
 @pytest.fixture
 def handed_over(relax_code, lennard_jones, argon):
     """Return a builder, and the node of a process that the daemon was asked to run for it and has not finished."""
-    from aiida_polymorph.cli.processes import REQUEST, THROUGH_DAEMON, request_key
+    from aiida_polymorph.cli.requests import REQUEST, THROUGH_DAEMON, request_key
     from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
     structures = StructureSetData.from_set(argon.select([1]))
