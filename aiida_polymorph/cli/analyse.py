@@ -1,42 +1,21 @@
-"""`analyse` and `phases`: from sets of structures to phases and their chemical potentials."""
+"""`analyse`: from sets of structures to phases and their chemical potentials."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.options import AS_JSON, CODE, PROTOCOLS, REFERENCES, add_profile, pressure, protocol_option
-from aiida_polymorph.cli.output import Column, Row, counts_text, print_json, print_rows, say, table
+from aiida_polymorph.cli.options import AS_JSON, CODE, PROTOCOLS, REFERENCES, add_profile, protocol_option
+from aiida_polymorph.cli.output import print_json, say, show
 
 if TYPE_CHECKING:
     from aiida import orm
     from aiida.engine import ProcessBuilder
 
     from aiida_polymorph.data.structures import StructureSetData
-
-PHASE_COLUMNS: list[Column] = [
-    ("phase", "name", ""),
-    ("known", "known", ""),
-    ("space group", "space_group", ""),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
-    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
-    ("prim. f.u.", "primitive_formula_units", "d"),
-    ("found", lambda row: counts_text(row["found"]) or "not found", ""),
-    ("s_b (kB)", "basin_entropy_kb", ".2f"),
-    ("+-", "basin_entropy_error_kb", ".2f"),
-    ("saddle", "saddle", ""),
-]
-THERMAL_COLUMNS: list[Column] = [
-    ("mu (eV/f.u.)", "chemical_potential_ev", ".4f"),
-    ("+-", "chemical_potential_error_ev", ".4f"),
-    ("above hull (eV)", "above_hull_ev", ".4f"),
-    ("P(stable)", "probability_stable", ".2f"),
-    ("from", "method", ""),
-]
 
 
 class ListOptionCommand(click.Command):
@@ -111,15 +90,22 @@ def analyse_command(
       aiida-polymorph analyse 123 --references rutile anatase my-phase.cif
       aiida-polymorph analyse 123 --no-references --eps 0.001
     """
-    from aiida_polymorph.results.analysis import analysis_summary
+    from aiida_polymorph.results.analysis import SUMMARY_COLUMNS, analysis_summary
     from aiida_polymorph.results.nodes import structure_set
+    from aiida_polymorph.results.unseen import unseen_table
 
     sets = [structure_set(node) for node in nodes]
     overrides = {"settings": {key: value for key, value in {"eps": eps, "min_samples": min_samples}.items() if value}}
     known = None if no_references else reference_set(sets, references)
     builder = analysis_builder(sets, known, potential_name, code_label, protocol, overrides)
     summary = analysis_summary(run_analysis(builder))
-    print_json(summary) if as_json else _print_summary(summary)
+    if as_json:
+        print_json(summary)
+        return
+    click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases.\n")
+    show(summary["pressures"], SUMMARY_COLUMNS, as_json)
+    click.echo(unseen_table(summary["pressures"]))
+    say(f"`aiida-polymorph phases {summary['node']}` shows the phases.")
 
 
 def reference_set(sets: Sequence[StructureSetData], given: Sequence[str]) -> StructureSetData | None:
@@ -189,91 +175,3 @@ def run_analysis(builder: ProcessBuilder) -> orm.ProcessNode:
     if not node.is_finished_ok:
         raise ValueError(f"the analysis {node.pk} failed: {why_not(node)}; `verdi process report {node.pk}` says more")
     return node
-
-
-def _print_summary(summary: dict[str, Any]) -> None:
-    click.echo(f"Analysis {summary['node']}: {summary['structures']} structures, {summary['phases']} phases.\n")
-    click.echo(table(summary["pressures"], SUMMARY_COLUMNS))
-    click.echo(unseen_table(summary["pressures"]))
-    say(f"`aiida-polymorph phases {summary['node']}` shows the phases.")
-
-
-def unseen_table(pressures: Sequence[Row]) -> str:
-    """Return how many minima each search has probably missed, as a table with its explanation."""
-    from aiida_polymorph.results.unseen import NOT_RECORDED
-
-    known = [{"pressure_gpa": each["pressure_gpa"], **row} for each in pressures for row in each["unseen"] or ()]
-    if not known:
-        return f"\nHow many minima are still missing: {NOT_RECORDED}."
-    return (
-        "\nMinima that are probably still missing (Chao's lower bound), and the probability that the next structure\n"
-        f"falls into one already found (Good and Turing):\n\n{table(known, UNSEEN_COLUMNS)}"
-    )
-
-
-def surrogate_error(split: str) -> Callable[[Row], float | None]:
-    """Return what picks the test error of the surrogate's enthalpies in one split."""
-    return lambda row: row["surrogate"][split]["mae"]
-
-
-SUMMARY_COLUMNS: list[Column] = [
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("structures", "structures", "d"),
-    ("phases", "phases", "d"),
-    ("found once", "found_once", "d"),
-    ("eps", "eps", ".2g"),
-    ("connected components", lambda row: row["basin_entropy"]["components"], "d"),
-    ("over-dispersion", lambda row: row["basin_entropy"]["overdispersion"], ".2f"),
-    ("surrogate MAE (eV/f.u.): random", surrogate_error("random"), ".5f"),
-    ("no copy", surrogate_error("novel"), ".5f"),
-    ("whole clusters", surrogate_error("cluster"), ".5f"),
-]
-
-
-UNSEEN_COLUMNS: list[Column] = [
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("above the lowest (eV/f.u.)", lambda row: _window(row["within_ev_per_formula_unit"]), ""),
-    ("structures", "structures", "d"),
-    ("minima", "found", "d"),
-    ("found once", "found_once", "d"),
-    ("twice", "found_twice", "d"),
-    ("missing", "missing", ".1f"),
-    ("+-", "missing_error", ".1f"),
-    ("P(already found)", "coverage", ".2f"),
-    ("known, not found", lambda row: len(row["known_missed"]), "d"),
-]
-
-
-def _window(enthalpy: float | None) -> str:
-    return "any" if enthalpy is None else f"up to {enthalpy:g}"
-
-
-@click.command("phases")
-@click.argument("node", required=False, metavar="[NODE]")
-@pressure("Show this pressure only.")
-@click.option(
-    "--temperature",
-    "temperature_k",
-    type=click.FloatRange(min=0),
-    metavar="K",
-    help="Add the chemical potentials at this temperature.",
-)
-@AS_JSON
-@add_profile
-def phases_command(node: str | None, pressure_gpa: float | None, temperature_k: float | None, as_json: bool) -> None:
-    """Show the phases of an analysis, the newest one without NODE.
-
-    \b
-    Examples:
-      aiida-polymorph phases
-      aiida-polymorph phases 211 --pressure 20 --temperature 1600 --json
-    """
-    from aiida_polymorph.results.analysis import find_analysis, phase_rows
-    from aiida_polymorph.results.unseen import unseen_lines
-
-    analysis = find_analysis(node)
-    rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=temperature_k)
-    columns = PHASE_COLUMNS if temperature_k is None else PHASE_COLUMNS + THERMAL_COLUMNS
-    print_rows(rows, columns, as_json)
-    if not as_json:
-        click.echo("\n".join(["", *unseen_lines(analysis, pressure_gpa)]))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.analyse import THERMAL_COLUMNS
 from aiida_polymorph.cli.options import Numbers
-from aiida_polymorph.cli.output import Column, duration, say, table
+from aiida_polymorph.cli.output import duration, say, table
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -23,7 +22,6 @@ POTENTIAL = "matsui-akaogi"
 TEMPERATURE_K = 1600.0
 LOWEST = 8
 """Phases of each pressure in the table."""
-LOWEST_COLUMNS: list[Column] = [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]
 
 
 @click.command("demo")
@@ -80,14 +78,16 @@ def _use_own_configuration(home: Path) -> None:
 def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
     from aiida_polymorph.cli.analyse import analysis_builder, reference_set, run_analysis
     from aiida_polymorph.cli.report import write_page
+    from aiida_polymorph.report.columns import THERMAL_COLUMNS
 
+    columns = [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]
     sets = _search(pressures_gpa, number)
     say("Analysing ...")
     analysis = run_analysis(analysis_builder(sets, reference_set(sets, ())))
     page = write_page(analysis, str(home / "report.html"))
     for pressure_gpa in pressures_gpa:
         click.echo(f"\nLowest phases at {pressure_gpa:g} GPa and {TEMPERATURE_K:g} K:")
-        click.echo(table(lowest_phases(analysis, pressure_gpa), LOWEST_COLUMNS))
+        click.echo(table(lowest_phases(analysis, pressure_gpa), columns))
     return page
 
 

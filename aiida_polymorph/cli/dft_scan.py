@@ -17,41 +17,15 @@ from aiida_polymorph.cli.options import (
     phase_arguments,
     protocol_option,
 )
-from aiida_polymorph.cli.output import Column, print_json, say, table
+from aiida_polymorph.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aiida import orm
     from aiida.engine import ProcessBuilder
 
-    from aiida_polymorph.data.record import RecordData
 
-TRANSITIONS: list[Column] = [
-    ("method", "method", ""),
-    ("from", "first", ""),
-    ("to", "second", ""),
-    ("P (GPa)", "pressure_gpa", ".2f"),
-    ("error", "error_gpa", ".2f"),
-    ("dV (A^3/f.u.)", "volume_change", ".3f"),
-    ("interpolation", "interpolation", ""),
-    ("between (GPa)", lambda row: _between(row), ""),
-]
-AGREEMENT: list[Column] = [
-    ("Kendall's tau", lambda row: " - ".join(row["methods"]), ""),
-    ("mean", "mean", ".2f"),
-    ("at each pressure (GPa)", lambda row: _tau_text(row), ""),
-]
-EQUATIONS: list[Column] = [
-    ("phase", "name", ""),
-    ("method", "method", ""),
-    ("V0 (A^3/f.u.)", "volume", ".3f"),
-    ("B0 (GPa)", "bulk_modulus_gpa", ".1f"),
-    ("B0'", "bulk_modulus_derivative", ".2f"),
-    ("P rms (GPa)", "pressure_rms_gpa", ".3f"),
-    ("H rms (eV)", "enthalpy_rms", ".5f"),
-    ("reason", "reason", ""),
-]
 MOST_PHASES = 100
 """In one call, each with a process of its own for each functional."""
 
@@ -256,10 +230,11 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     from aiida import orm
 
     from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
-    from aiida_polymorph.cli.scan_progress import chains_of
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
     from aiida_polymorph.results.phase_order import phase_order
+    from aiida_polymorph.results.scan_progress import chains_of
+    from aiida_polymorph.results.scan_text import scan_text
     from aiida_polymorph.results.scans import scan_rows
     from aiida_polymorph.structures import StructureSet
     from aiida_polymorph.workflows.reasons import why_not
@@ -285,57 +260,3 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     summary = compare_scans(relative_to=orm.Str(relative_to), **scans)
     click.echo(scan_text(rows, summary, points.composition))
     say(f"Scans {', '.join(str(node.pk) for node in nodes)}, comparison {summary.pk}.")
-
-
-def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: str) -> str:
-    """Return scans for people: relative enthalpies, transitions, agreement, equations of state, and what is wrong."""
-    relative_to = summary.value("relative_to")
-    parts = [f"Enthalpy of {formula} relative to {relative_to}, eV per formula unit, by pressure in GPa."]
-    parts += [enthalpy_text(rows)]
-    found = summary.value("transitions")
-    parts += [table(found, TRANSITIONS)] if found else []
-    for method, stable in summary.value("stable").items():
-        stretches = ", ".join(stretch_text(each) for each in stable["phases"]) or "not known"
-        parts.append("\n".join([f"Lowest by {method}: {stretches}", *(f"  {remark}" for remark in stable["remarks"])]))
-    agreement = [row for row in summary.value("agreement") if row["mean"] is not None]
-    parts += [table(agreement, AGREEMENT)] if agreement else []
-    parts.append(table(summary.value("equations_of_state"), EQUATIONS))
-    failed = [
-        f"{row['name']}, {_method(row)}, {row['pressure_gpa']:g} GPa: {row['reason']}" for row in rows if row["reason"]
-    ]
-    findings = [finding["text"] for finding in summary.value("findings")]
-    for title, texts in (("Points without a value:", failed), ("To be looked at:", findings)):
-        parts += ["\n".join([title, *(f"  {text}" for text in texts)])] if texts else []
-    return "\n\n".join(parts)
-
-
-def stretch_text(stretch: Mapping[str, Any]) -> str:
-    """Return e.g. `rutile 0.0 to 14.4 GPa`, or `rutile at 0 GPa` where it is known at one pressure only."""
-    low, high = stretch["low_gpa"], stretch["high_gpa"]
-    return f"{stretch['phase']} at {low:g} GPa" if low == high else f"{stretch['phase']} {low:.1f} to {high:.1f} GPa"
-
-
-def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table with a line for each method and phase, and a column for each pressure."""
-    pressures = sorted({row["pressure_gpa"] for row in rows})
-    lines: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        line = lines.setdefault((_method(row), row["name"]), {"method": _method(row), "phase": row["name"]})
-        line[f"{row['pressure_gpa']:g}"] = row["relative_enthalpy_ev_per_formula_unit"]
-    columns: list[Column] = [("method", "method", ""), ("phase", "phase", "")]
-    return table(list(lines.values()), [*columns, *((f"{each:g}", f"{each:g}", ".4f") for each in pressures)])
-
-
-def _method(row: Mapping[str, Any]) -> str:
-    from aiida_polymorph.thermodynamics.static.enthalpy_curves import method_name
-
-    return method_name(row["engine"], row["functional"])
-
-
-def _between(row: Mapping[str, Any]) -> str:
-    return " and ".join(f"{each:g}" for each in row["between"]) + (", a point missing" if row["across_missing"] else "")
-
-
-def _tau_text(row: Mapping[str, Any]) -> str:
-    pairs = zip(row["pressures_gpa"], row["tau"], strict=True)
-    return ", ".join(f"{pressure:g}: {tau:.2f}" for pressure, tau in pairs if tau is not None)

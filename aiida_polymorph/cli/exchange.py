@@ -5,15 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, add_profile, pressure
 from aiida_polymorph.cli.output import print_json, say
-
-if TYPE_CHECKING:
-    from aiida_polymorph.structures import StructureSet
 
 FORMATS = ("extxyz", "res", "cif")
 
@@ -36,11 +32,12 @@ def import_command(files: tuple[str, ...], pressure_gpa: float | None, label: st
       aiida-polymorph import found.extxyz.gz --label "TiO2, AIRSS"
     """
     from aiida_polymorph.calculations.functions.structures import import_structures
+    from aiida_polymorph.results.exchange import import_row
 
     node = import_structures(files, pressure_gpa)
     node.label = label
     if as_json:
-        print_json({"node": node.pk, "count": len(node)})
+        print_json(import_row(node))
     else:
         click.echo(
             f"Imported {len(node)} structures of {node.value('composition') or 'several compositions'}: {node.pk}"
@@ -68,6 +65,7 @@ def export_command(node: str, file_format: str, output: str | None, converged: b
       aiida-polymorph export 211 -o phases.extxyz.gz
     """
     from aiida_polymorph.formats import write_structures
+    from aiida_polymorph.results.exchange import structures_to_export
 
     structures = structures_to_export(node)
     if converged:
@@ -81,17 +79,3 @@ def export_command(node: str, file_format: str, output: str | None, converged: b
         write_structures(structures, path, file_format)
         with path.open() as text:
             shutil.copyfileobj(text, click.get_text_stream("stdout"))
-
-
-def structures_to_export(identifier: str) -> StructureSet:
-    """Return a set by its identifier or that of the process that made it; of an analysis its phases.
-
-    Raises:
-        ValueError: if there is no such set (yet).
-    """
-    from aiida_polymorph.results.analysis import find_analysis, is_analysis, phase_set
-    from aiida_polymorph.results.nodes import load, structure_set
-
-    if is_analysis(load(identifier)):
-        return phase_set(find_analysis(identifier))
-    return structure_set(identifier).to_set()

@@ -16,7 +16,7 @@ from aiida_polymorph.cli.options import (
     phase_arguments,
     protocol_option,
 )
-from aiida_polymorph.cli.output import Column, print_json, say, table
+from aiida_polymorph.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from aiida_polymorph.data.structures import StructureSetData
 
 METHODS = ("equilibrium", "switching", "harmonic")
-
-TERMS: list[Column] = [
-    ("term", "term", ""),
-    ("eV/f.u.", "value", ".5f"),
-    ("error", "error", ".5f"),
-]
 
 
 class Methods(click.ParamType):
@@ -142,6 +136,7 @@ def free_energy_command(
     from aiida_polymorph.cli.nodes import find_lammps, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.results.gibbs_rows import free_energy_row, free_energy_text
     from aiida_polymorph.results.phase_inputs import to_recognise
 
     check_figure(figure_file, methods)
@@ -164,7 +159,7 @@ def free_energy_command(
     nodes = carry_out(builders, StepWatch("free energy"))
     found = [free_energy_of(node) for node in nodes]
     rows = [
-        free_energy_row(each)
+        free_energy_row(each, phase.name)
         for each in (in_the_limit(structure, found, len(methods)) if finite_size == "line" else found)
     ]
     if figure_file:
@@ -269,43 +264,3 @@ def free_energy_of(node: orm.ProcessNode) -> FreeEnergyData:
     if not node.is_finished_ok:
         say(f"Warning: {node.exit_message}")
     return node.outputs.free_energy
-
-
-def free_energy_row(found: FreeEnergyData) -> dict[str, Any]:
-    """Return the entries of `free-energy`."""
-    value = found.value
-    return {
-        "gibbs_energy_ev_per_formula_unit": value("gibbs_energy"),
-        "error_ev_per_formula_unit": value("error"),
-        "pressure_gpa": value("pressure_gpa"),
-        "temperature_k": value("temperature"),
-        "method": value("method"),
-        "atoms": value("atoms"),
-        "steps": value("steps"),
-        "terms": {name: {"value": term[0], "error": term[1]} for name, term in value("terms").items()},
-        "metastable": value("metastable"),
-        "reason": value("reason"),
-        "became": value("became"),
-        "convention": value("convention"),
-        "finite_size": value("finite_size"),
-        "volume_a3_per_formula_unit": value("volume")[0],
-        "enthalpy_ev_per_formula_unit": value("enthalpy")[0],
-        "remarks": value("remarks"),
-        "node": found.pk,
-    }
-
-
-def free_energy_text(row: dict[str, Any]) -> str:
-    """Return a free energy for people."""
-    place = f"{row['temperature_k']:g} K, {row['pressure_gpa']:g} GPa, {row['method']}"
-    if not row["metastable"]:
-        return f"{place}: no free energy. {row['reason']}"
-    terms = [{"term": name, **term} for name, term in row["terms"].items()]
-    total = {
-        "term": "Gibbs energy",
-        "value": row["gibbs_energy_ev_per_formula_unit"],
-        "error": row["error_ev_per_formula_unit"],
-    }
-    lines = [f"{place}: {row['atoms']} atoms, {row['steps']} steps, convention {row['convention']}"]
-    lines += [table([*terms, total], TERMS), *(f"Note: {remark}" for remark in row["remarks"])]
-    return "\n".join(lines)

@@ -18,7 +18,7 @@ from aiida_polymorph.cli.options import (
     pressures,
     protocol_option,
 )
-from aiida_polymorph.cli.output import Column, print_rows, say
+from aiida_polymorph.cli.output import say, show
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -29,19 +29,6 @@ if TYPE_CHECKING:
 
 MOST_PHASES = 100
 """In one call: each is a process of its own."""
-
-COLUMNS: list[Column] = [
-    ("name", "name", ""),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("T (K)", "temperature_k", "g"),
-    ("G (eV/f.u.)", "gibbs_energy_ev_per_formula_unit", ".5f"),
-    ("error", "error_ev_per_formula_unit", ".5f"),
-    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".4f"),
-    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".3f"),
-    ("closure error", "loop_gap_ev_per_formula_unit", ".5f"),
-    ("its error", "loop_gap_error_ev_per_formula_unit", ".5f"),
-    ("reason", "reason", ""),
-]
 
 
 @click.command("integrate")
@@ -128,7 +115,9 @@ def integrate_command(
     from aiida_polymorph.cli.nodes import find_lammps, given_phases, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
+    from aiida_polymorph.results.gibbs_rows import INTEGRATE_COLUMNS, integrate_rows
     from aiida_polymorph.workflows.machine import machine_of
+    from aiida_polymorph.workflows.reasons import why_not
 
     code, potential = find_lammps(code_label), potential_node(potential_name)
     lowest = min(pressures_gpa) if representative_gpa is None else representative_gpa
@@ -143,13 +132,15 @@ def integrate_command(
     overrides = {name: value for name, value in chosen.items() if value is not None}
     builders = integrate_builders(given, code, potential, temperatures, pressures_gpa, protocol, overrides)
     nodes = carry_out(builders, StepWatch("integration"), at_once=machine.at_once())
+    for node, name in zip(nodes, names, strict=True):
+        if not node.is_finished_ok:
+            say(f"Warning: {name}: {why_not(node)}")
+        if figures:
+            draw_losses(node, name, Path(figures))
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")
-    for node, name in zip(nodes, names, strict=True):
-        if figures:
-            draw_losses(node, name, Path(figures))
-    print_rows(rows, COLUMNS, as_json)
+    show(rows, INTEGRATE_COLUMNS, as_json)
 
 
 def integrate_builders(
@@ -193,29 +184,3 @@ def draw_losses(node: Any, name: str, folder: Path) -> None:
             path = folder / f"{name.replace('/', '_')}-{place['temperature']:g}K-{place['pressure_gpa']:g}GPa.png"
             save_figure(transformation_figure(transformation_view(child)), path)
             say(f"{path}: {child.outputs.summary['became']}")
-
-
-def integrate_rows(node: Any, name: str) -> list[dict[str, Any]]:
-    """Return the entries of `integrate` of one phase; one that failed altogether has none but a warning."""
-    from aiida_polymorph.workflows.reasons import why_not
-
-    if not node.is_finished_ok:
-        say(f"Warning: {name}: {why_not(node)}")
-    if "gibbs_energies" not in node.outputs:
-        return []
-    return [
-        {
-            "name": name,
-            "pressure_gpa": point["pressure_gpa"],
-            "temperature_k": point["temperature_k"],
-            "gibbs_energy_ev_per_formula_unit": point["gibbs_energy"],
-            "error_ev_per_formula_unit": point["error"],
-            "enthalpy_ev_per_formula_unit": point["enthalpy"],
-            "volume_a3_per_formula_unit": point["volume"],
-            "metastable": point["metastable"],
-            "reason": point["reason"],
-            "loop_gap_ev_per_formula_unit": point["gap"],
-            "loop_gap_error_ev_per_formula_unit": point["gap_error"],
-        }
-        for point in node.outputs.gibbs_energies.points
-    ]

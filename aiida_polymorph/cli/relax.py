@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, add_profile, phase_arguments, pressures
-from aiida_polymorph.cli.output import Column, print_rows, say
+from aiida_polymorph.cli.output import say, show
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -16,20 +16,6 @@ if TYPE_CHECKING:
 
     from aiida_polymorph.data.potential import PotentialData
     from aiida_polymorph.data.structures import StructureSetData
-    from aiida_polymorph.structures import StructureSet
-
-COLUMNS: list[Column] = [
-    ("name", "name", ""),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("f.u.", "formula_units", "d"),
-    ("H (eV/f.u.)", "enthalpy_ev_per_formula_unit", ".5f"),
-    ("V (A^3/f.u.)", "volume_a3_per_formula_unit", ".4f"),
-    ("space group", "space_group", ""),
-    ("max force (eV/A)", "max_force_ev_per_a", ".1e"),
-    ("stress error (GPa)", "max_stress_error_gpa", ".1e"),
-    ("converged", "converged", ""),
-    ("reason", "reason", ""),
-]
 
 
 @click.command("relax")
@@ -78,6 +64,7 @@ def relax_command(
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import StepWatch
     from aiida_polymorph.results.nodes import set_made_by
+    from aiida_polymorph.results.relaxations import COLUMNS, relaxed_rows
 
     given = given_phases(phases, only, min(pressures_gpa) if representative_gpa is None else representative_gpa)
     structures, potential = given.as_set(pressures_gpa=pressures_gpa), potential_node(potential_name)
@@ -87,7 +74,7 @@ def relax_command(
     relaxed = set_made_by(node)
     if not as_json:
         say(f"Process {node.pk}, set of relaxed structures {relaxed.pk}.")
-    print_rows(relaxed_rows(relaxed.to_set(), symprec), COLUMNS, as_json)
+    show(relaxed_rows(relaxed.to_set(), symprec), COLUMNS, as_json)
 
 
 def relax_builder(
@@ -99,27 +86,3 @@ def relax_builder(
 
     overrides = {"parameters": parameters, **on_cores(code, at_most=len(structures))}
     return RelaxSetWorkChain.get_builder_from_protocol(code, structures, potential, overrides=overrides)
-
-
-def relaxed_rows(structures: StructureSet, symprec: float) -> list[dict[str, Any]]:
-    """Return the entries of `relax`; a failed structure keeps what is known of it."""
-    from aiida_polymorph.landscape.symmetry import space_group
-
-    enthalpy, volume = structures.enthalpy_per_formula_unit, structures.volume_per_formula_unit
-    converged = structures.column("converged", False).astype(bool)
-    names, reasons = structures.column("name", ""), structures.column("reason", "")
-    return [
-        {
-            "name": str(names[i]),
-            "pressure_gpa": structures.column("pressure_gpa")[i],
-            "formula_units": structures.formula_units[i],
-            "enthalpy_ev_per_formula_unit": enthalpy[i],
-            "volume_a3_per_formula_unit": volume[i],
-            "space_group": space_group(structures[i], symprec) if converged[i] else None,
-            "max_force_ev_per_a": structures.column("max_force")[i],
-            "max_stress_error_gpa": structures.column("max_stress_error")[i],
-            "converged": bool(converged[i]),
-            "reason": str(reasons[i]),
-        }
-        for i in range(len(structures))
-    ]

@@ -27,7 +27,7 @@ COMMANDS = {
     "compare": "compare",
     "diagram": "diagram",
     "dft-scan": "dft_scan",
-    "phases": "analyse",
+    "phases": "phases",
     "explain": "report",
     "report": "report",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, CODE, POTENTIAL, Numbers, RenamedOption, add_profile
-from aiida_polymorph.cli.output import Column, counts_text, duration, print_rows, say
+from aiida_polymorph.cli.output import say, show
 from aiida_polymorph.machine import LARGEST_BATCH
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from aiida_polymorph.data.potential import PotentialData
     from aiida_polymorph.search.recipe import Recipe
 
-COLUMNS: list[Column] = [
-    ("node", "node", "d"),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("asked", "asked", "d"),
-    ("relaxed", "relaxed", "d"),
-    ("failed", lambda row: counts_text(row["failed"]) or "0", ""),
-    ("force calls", "force_calls_mean", ".0f"),
-    ("CPU", lambda row: duration(row["cpu_seconds"]), ""),
-    ("took", lambda row: duration(row["wall_seconds"]), ""),
-]
 NO_LOWER_BOUND = ": below it the enthalpy has no lower bound, the atoms would just fly apart"
 
 
@@ -137,6 +127,7 @@ def search_command(
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.watch import SearchWatch
+    from aiida_polymorph.results.searches import COLUMNS, search_row
     from aiida_polymorph.search.recipe import Recipe
     from aiida_polymorph.workflows.machine import machine_of, search_share
 
@@ -156,7 +147,7 @@ def search_command(
     builders = [search_builder(recipe, potential, code, p, number, overrides) for p in pressures_gpa]
     at_once = machine_of(code.computer).at_once()
     searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=at_once)
-    print_rows([search_row(search) for search in searches], COLUMNS, as_json)
+    show([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)
 
@@ -177,23 +168,6 @@ def search_builder(
     )
     builder.metadata.label = f"{recipe.composition} at {pressure_gpa:g} GPa, {number} structures, seed {recipe.seed}"
     return builder
-
-
-def search_row(search: orm.WorkChainNode) -> dict[str, Any]:
-    """Return the entry of one search; what is not known yet is None."""
-    statistics: Mapping[str, Any] = search.outputs.statistics.get_dict() if "statistics" in search.outputs else {}
-    made = "structures" in search.outputs
-    return {
-        "node": search.outputs.structures.pk if made else search.pk,
-        "pressure_gpa": search.inputs.pressure_gpa.value,
-        "asked": search.inputs.number.value,
-        "relaxed": statistics.get("relaxed"),
-        "failed": statistics.get("failed", {}),
-        "force_calls_mean": statistics.get("force_calls_mean"),
-        "cpu_seconds": statistics.get("cpu_seconds"),
-        "wall_seconds": statistics.get("wall_seconds"),
-        "process": search.pk,
-    }
 
 
 def check_finished(searches: Sequence[orm.WorkChainNode]) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.output import duration
-from aiida_polymorph.cli.progress import SearchProgress
-from aiida_polymorph.cli.scan_progress import ScanProgress, progress_text
+from aiida_polymorph.results.scan_progress import ScanProgress, progress_text
+from aiida_polymorph.results.search_progress import SearchProgress
 
 if TYPE_CHECKING:
     from aiida import orm

@@ -28,6 +28,11 @@ class BasinEntropyData(RecordData):
         known = [(value, error) if np.isfinite(value) else (None, None) for value, error in pairs]
         return dict(zip(self.names, known, strict=True))
 
+    def reasons(self) -> dict[str, str]:
+        """Return why the entropy of a phase is not determined, for the phases of which it is not."""
+        given = self.value("reason") or [""] * len(self.names)
+        return {name: reason for name, reason in zip(self.names, given, strict=True) if reason}
+
     def to_table(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
         """Return names, entropies (f,) and their covariance (f, f)."""
         if not self.names:

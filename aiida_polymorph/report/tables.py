@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from aiida_polymorph.text_tables import Column
+
 UNKNOWN = "–"
 
 
@@ -53,16 +55,11 @@ def _total(counts: Mapping[Any, Any]) -> str:
     return str(sum(numbers)) if numbers else ""
 
 
-def columns_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str, str]]) -> Table:
-    """Return rows as a table; columns that no row has are left out.
-
-    Args:
-        rows: mappings.
-        columns: key, heading and format of each column.
-    """
-    shown = [column for column in columns if any(column[0] in row for row in rows)]
-    cells = tuple(tuple(cell(row.get(key), form) for key, _, form in shown) for row in rows)
-    return Table(tuple(heading for _, heading, _ in shown), cells)
+def columns_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Table:
+    """Return rows as a table; columns whose field is in no row are left out."""
+    shown = [column for column in columns if any(column.field in row for row in rows)]
+    cells = tuple(tuple(cell(row.get(str(column.field)), column.form) for column in shown) for row in rows)
+    return Table(tuple(column.title for column in shown), cells)
 
 
 def mapping_table(records: Sequence[Mapping[str, Any]]) -> Table:

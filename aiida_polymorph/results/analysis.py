@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,39 @@ from aiida_polymorph.plain import plain
 from aiida_polymorph.results.nodes import load
 from aiida_polymorph.results.unseen import unseen_rows
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.text_tables import Column
 from aiida_polymorph.workflows.reasons import why_not
 
 PROCESS_LABEL = "LandscapeWorkChain"
 SPLITS = ("random", "novel", "cluster")
 MEASURES = ("mae", "rmse", "r2")
+
+UNTESTED = "the surrogate could not be tested: too few phases or structures were found"
+SUMMARY_COLUMNS: list[Column] = [
+    Column("P (GPa)", "pressure_gpa", "g"),
+    Column("structures", "structures", "d"),
+    Column("phases", "phases", "d"),
+    Column("found once", "found_once", "d"),
+    Column("eps", "eps", ".2g"),
+    Column("connected components", lambda row: row["basin_entropy"]["components"], "d"),
+    Column(
+        "over-dispersion",
+        lambda row: row["basin_entropy"]["overdispersion"],
+        ".2f",
+        why="too few phases were found for the counts to tell their scatter",
+    ),
+    Column("surrogate MAE (eV/f.u.): random", lambda row: row["surrogate"]["random"]["mae"], ".5f", why=UNTESTED),
+    Column("no copy", lambda row: row["surrogate"]["novel"]["mae"], ".5f", why=UNTESTED),
+    Column("whole clusters", lambda row: row["surrogate"]["cluster"]["mae"], ".5f", why=UNTESTED),
+]
+"""Of the entries under `pressures` in the summary of an analysis."""
+
+NOT_FOUND = "the search at this pressure did not find the phase"
+NOT_SEARCHED = "this pressure was not searched"
+UNDETERMINED = "the counts do not determine it"
+NOT_KNOWN = "only known phases, given as references or shipped, are tested for being saddle points"
+NOT_RATTLED = "no displaced copy of the phase was relaxed to see whether it falls lower"
+"""Why entries of the table of phases are unknown."""
 
 
 def latest_analysis() -> orm.WorkChainNode | None:
@@ -185,15 +214,19 @@ def basin_entropy_at(outputs: Any, pressure_gpa: float) -> BasinEntropyData:
 
 def _rows_at(phases: StructureSet, pressure: float, entropy: BasinEntropyData) -> list[dict[str, Any]]:
     rows = np.flatnonzero(phases.column("pressure_gpa") == pressure)
-    values = entropy.by_name()
-    entries = [_row(phases, int(i), values) for i in rows]
+    known = {name: (*pair, entropy.reasons().get(name)) for name, pair in entropy.by_name().items()}
+    entries = [_row(phases, int(i), known) for i in rows]
     return sorted(entries, key=lambda row: row["enthalpy_ev_per_formula_unit"])
 
 
-def _row(phases: StructureSet, i: int, entropies: dict[str, tuple[float, float]]) -> dict[str, Any]:
+def _row(
+    phases: StructureSet, i: int, entropies: Mapping[str, tuple[float | None, float | None, str | None]]
+) -> dict[str, Any]:
     columns = phases.columns
     name, state, known = str(columns["name"][i]), str(columns["state"][i]), bool(columns["known"][i])
-    entropy, error = entropies.get(name, (None, None)) if state == "found" else (None, None)
+    undetermined = (None, None, UNDETERMINED)
+    entropy, error, why = entropies.get(name, undetermined) if state == "found" else (None, None, NOT_FOUND)
+    saddle = {0: False, 1: True}.get(int(columns["saddle"][i])) if known else None
     found = zip(phases.metadata["sizes"], columns["found"][i].tolist(), strict=True)
     return {
         "name": name,
@@ -206,7 +239,9 @@ def _row(phases: StructureSet, i: int, entropies: dict[str, tuple[float, float]]
         "found": {str(size): times for size, times in found if times},
         "basin_entropy_kb": entropy,
         "basin_entropy_error_kb": error,
-        "saddle": {0: False, 1: True}.get(int(columns["saddle"][i])) if known else None,
+        "basin_entropy_reason": None if entropy is not None else why or UNDETERMINED,
+        "saddle": saddle,
+        "saddle_reason": None if saddle is not None else NOT_RATTLED if known else NOT_KNOWN,
         "state": state,
     }
 
@@ -224,6 +259,7 @@ def _unsearched_rows(phases: StructureSet, pressure: float) -> list[dict[str, An
             "state",
         )
     )
+    empty |= {"basin_entropy_reason": NOT_SEARCHED, "saddle_reason": NOT_SEARCHED}
     known = dict(zip(phases.column("name", "").tolist(), phases.column("known", False).tolist(), strict=True))
     return [
         {"name": name, "known": is_known, "pressure_gpa": pressure, "found": {}, **empty}

@@ -13,9 +13,42 @@ from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.plain import plain
 from aiida_polymorph.search.unseen import UnseenWithin
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.text_tables import Column, Row, table
 
 NOT_RECORDED = "not recorded by the version that made this analysis; `analyse` the same sets again"
 SADDLE = 1
+
+COLUMNS: list[Column] = [
+    Column("P (GPa)", "pressure_gpa", "g"),
+    Column("above the lowest (eV/f.u.)", lambda row: _up_to_text(row["within_ev_per_formula_unit"])),
+    Column("structures", "structures", "d"),
+    Column("minima", "found", "d"),
+    Column("found once", "found_once", "d"),
+    Column("twice", "found_twice", "d"),
+    Column("missing", "missing", ".1f"),
+    Column("+-", "missing_error", ".1f"),
+    Column("P(already found)", "coverage", ".2f"),
+    Column("known, not found", lambda row: len(row["known_missed"]), "d"),
+]
+
+
+def _up_to_text(enthalpy: float | None) -> str:
+    return "any" if enthalpy is None else f"up to {enthalpy:g}"
+
+
+def unseen_table(pressures: Sequence[Row]) -> str:
+    """Return how many minima each search has probably missed, as a table with its explanation.
+
+    Args:
+        pressures: entries with `pressure_gpa` and `unseen`, as the summary of an analysis has them.
+    """
+    known = [{"pressure_gpa": each["pressure_gpa"], **row} for each in pressures for row in each["unseen"] or ()]
+    if not known:
+        return f"\nHow many minima are still missing: {NOT_RECORDED}."
+    return (
+        "\nMinima that are probably still missing (Chao's lower bound), and the probability that the next structure\n"
+        f"falls into one already found (Good and Turing):\n\n{table(known, COLUMNS)}"
+    )
 
 
 def unseen_rows(landscape: LandscapeData, phases: StructureSet) -> list[dict[str, Any]] | None:

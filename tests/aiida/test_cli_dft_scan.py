@@ -24,12 +24,12 @@ from test_cli_analysis import pile
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.dft_scan import Setting, show_scans
 from aiida_polymorph.cli.scan_inputs import check_kind, put_in
-from aiida_polymorph.cli.scan_progress import progress_text
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
 from aiida_polymorph.engines.quantum_espresso import QuantumEspressoEngine
 from aiida_polymorph.results.phase_inputs import find_phases
+from aiida_polymorph.results.scan_progress import progress_text
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.units import GPA
 

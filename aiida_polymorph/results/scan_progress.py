@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aiida_polymorph.cli.output import duration
-from aiida_polymorph.cli.progress import Progress, progress_state
+from aiida_polymorph.results.search_progress import Progress, progress_state
+from aiida_polymorph.text_tables import duration
 
 if TYPE_CHECKING:
     from aiida import orm
