@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 import os
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import click
 
 from aiida_polymorph import __version__
+from aiida_polymorph.cli import reading
 from aiida_polymorph.cli.options import with_present_names
 
 COMMANDS = {
     "setup": "setup",
     "demo": "demo",
     "search": "search",
-    "status": "status",
+    "status": "reading.status",
     "relax": "relax",
     "import": "exchange",
     "export": "exchange",
@@ -27,13 +29,22 @@ COMMANDS = {
     "compare": "compare",
     "diagram": "diagram",
     "dft-scan": "dft_scan",
-    "phases": "phases",
-    "explain": "report",
+    "phases": "reading.phases",
+    "explain": "reading.explain",
     "report": "report",
 }
-"""Command -> module of `aiida_polymorph.cli` that holds it, as `<command>_command`."""
+"""Command -> module of `aiida_polymorph.cli` that holds it, as `<command>_command`, in the order of a day's work.
+
+A module of `cli.reading` that is not listed here is a command as well, and comes last.
+"""
 
 DEBUG = "AIIDA_POLYMORPH_DEBUG"
+
+
+def command_modules() -> dict[str, str]:
+    """Return all commands with their modules: those of `COMMANDS`, then any other module in `cli.reading`."""
+    found = {info.name.replace("_", "-"): f"reading.{info.name}" for info in iter_modules(reading.__path__)}
+    return {**COMMANDS, **{name: module for name, module in found.items() if name not in COMMANDS}}
 
 
 class CommandGroup(click.Group):
@@ -41,15 +52,14 @@ class CommandGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands in the order of a day's work."""
-        return list(COMMANDS)
+        return list(command_modules())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module."""
-        if cmd_name not in COMMANDS:
+        module = command_modules().get(cmd_name)
+        if module is None:
             return None
-        return getattr(
-            import_module(f"aiida_polymorph.cli.{COMMANDS[cmd_name]}"), f"{cmd_name.replace('-', '_')}_command"
-        )
+        return getattr(import_module(f"aiida_polymorph.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

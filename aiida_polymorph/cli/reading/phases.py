@@ -10,9 +10,13 @@ from aiida_polymorph.cli.output import show
 
 @click.command("phases")
 @click.argument("node", required=False, metavar="[NODE]")
-@pressure("Only at this pressure.")
+@pressure("Show this pressure only.")
 @click.option(
-    "--temperature", "temperature_k", type=click.FloatRange(min=0), metavar="K", help="Add chemical potentials."
+    "--temperature",
+    "temperature_k",
+    type=click.FloatRange(min=0),
+    metavar="K",
+    help="Add the chemical potentials at this temperature.",
 )
 @AS_JSON
 @add_profile
