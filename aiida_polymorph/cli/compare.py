@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiida_polymorph.report.comparison import Comparison
     from aiida_polymorph.results.free_energies import Result
 
+
 COLUMNS: list[Column] = [
     ("phase", "name", ""),
     ("P (GPa)", "pressure_gpa", "g"),
@@ -107,9 +108,11 @@ def compare_command(
     """
     from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
     from aiida_polymorph.results.comparison import collect_comparison
-    from aiida_polymorph.results.free_energies import renamed
+    from aiida_polymorph.results.free_energies import load_results, warnings_of
 
-    results = renamed(load_results(nodes), dict(names))
+    results = load_results(nodes, dict(names))
+    for warning in warnings_of(results):
+        say(f"Warning: {warning}")
     comparison = collect_comparison(results, phase_source(phases), temperatures, relative_to)
     for remark in comparison.remarks:
         say(f"Note: {remark}.")
@@ -137,22 +140,6 @@ def write_figures(comparison: Comparison, results: Sequence[Result], summary: di
     ]
     for written in write_comparison(comparison, views, plain(summary), folder, phase_order(comparison.formula)):
         say(f"Written: {written}")
-
-
-def load_results(identifiers: Sequence[str]) -> list[Result]:
-    """Return the Gibbs energies of nodes; one given twice counts once.
-
-    Raises:
-        ValueError: if there is no such node, or it has none.
-    """
-    from aiida_polymorph.cli.nodes import load
-    from aiida_polymorph.results.free_energies import result_of
-
-    results = {result.data.pk: result for result in (result_of(load(each)) for each in identifiers)}
-    for result in results.values():
-        if not result.process.is_finished_ok and result.process.exit_message:
-            say(f"Warning: {result.phase} ({result.process.pk}): {result.process.exit_message}")
-    return list(results.values())
 
 
 def phase_source(phases: str | None) -> str | orm.ProcessNode | None:

@@ -113,7 +113,7 @@ def draw(node: PhaseDiagramData, file: str) -> str:
 
 def diagram_text(node: PhaseDiagramData) -> str:
     """Return a diagram for people."""
-    from aiida_polymorph.cli.coexistence import COLUMNS, table_rows
+    from aiida_polymorph.results.coexistence import COLUMNS, table_rows
     from aiida_polymorph.results.diagram import sequence_rows, undecided_text
 
     rows, _ = table_rows(node.value("lines"))

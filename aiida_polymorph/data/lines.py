@@ -20,8 +20,13 @@ POINT = {
 
 def entry_of(line: CoexistenceLine) -> dict[str, Any]:
     """Return a line as plain values; an infinite slope or error, where volumes are equal, becomes None in a node."""
-    points = [{key: getattr(point, name) for key, name in POINT.items()} for point in line.points]
+    points = [point_entry(point) for point in line.points]
     return {"first": line.first, "second": line.second, "stable": line.stable, "points": points}
+
+
+def point_entry(point: CoexistencePoint) -> dict[str, float]:
+    """Return a point of a line as plain values."""
+    return {key: getattr(point, name) for key, name in POINT.items()}
 
 
 def line_of(entry: Mapping[str, Any]) -> CoexistenceLine:

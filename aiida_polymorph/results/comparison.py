@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from aiida import orm
 
+from aiida_polymorph.potential import Potential
 from aiida_polymorph.report.comparison import COMPUTED, Comparison, Measured, usual_reference
 from aiida_polymorph.results.basin_table import potentials_of_analysis, potentials_of_file
-from aiida_polymorph.results.free_energies import Result, by_source, the_same
+from aiida_polymorph.results.free_energies import Result, by_source, the_same, without_dynamics
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
 
@@ -48,7 +48,7 @@ def collect_comparison(
         relative_to=reference_of(measured, relative_to),
         formula=formula,
         convention=convention,
-        potential=potential.name,
+        potential=getattr(potential, "name", potential),
         remarks=tuple(remarks),
     )
 
@@ -91,12 +91,17 @@ def basin_of(phases: str | Path | orm.ProcessNode, result: Result) -> ChemicalPo
         name, potential = str(phases), None
     if formula != result.formula:
         raise ValueError(f"{name} has phases of {formula}, the nodes those of {result.formula}")
-    if potential is not None and replace(potential, dynamics_commands=()) != result.potential:
+    if potential is not None and not _alike(without_dynamics(potential), result):
         raise ValueError(
-            f"{name} was made with the potential {potential.name}, the nodes with {result.potential.name} "
+            f"{name} was made with the potential {potential.name}, the nodes with {result.potential_name} "
             "(or other commands of the same name); compare those of one potential"
         )
     return table
+
+
+def _alike(potential: Potential, result: Result) -> bool:
+    """Whether a potential is that of a result, by its name where no more is known."""
+    return (potential.name if isinstance(result.potential, str) else potential) == result.potential
 
 
 def missing_phases(table: ChemicalPotentials, phases: Sequence[str], source: object) -> list[str]:

@@ -14,7 +14,7 @@ from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 from aiida_polymorph.results.analysis import PROCESS_LABEL
 from aiida_polymorph.results.costs import costs_of_analysis, costs_of_processes
-from aiida_polymorph.results.free_energies import Result, renamed, result_of, the_same
+from aiida_polymorph.results.free_energies import Result, maker_of, renamed, result_of, the_same
 from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.diagrams.sources import SOURCES
 
@@ -90,7 +90,7 @@ def make_diagram(
     material = chosen_material(material_of(nodes, names or {}), sources)
     given = {name: list(each) if isinstance(each, tuple) else each for name, each in settings.items()}
     given = {name: value for name, value in given.items() if value is not None}
-    return _of_basins(material.basins, given) if material.basins else _of_energies(material.energies, given)
+    return _of_basins(material.basins, given) if material.basins else diagram_of_results(material.energies, given)
 
 
 def chosen_material(material: Material, sources: Sequence[str] | None) -> Material:
@@ -134,12 +134,22 @@ def _of_basins(basins: Sequence[orm.Node], settings: Mapping[str, Any]) -> Phase
     return find_basin_diagram(**inputs, **({} if phases is None else {"phases": phases}))
 
 
-def _of_energies(results: Sequence[Result], settings: Mapping[str, Any]) -> PhaseDiagramData:
+def diagram_of_results(results: Sequence[Result], settings: Mapping[str, Any]) -> PhaseDiagramData:
+    """Return the phase diagram of Gibbs energies, as a node.
+
+    Args:
+        results: One or several of each phase.
+        settings: See `find_surface_diagram`.
+
+    Raises:
+        ValueError: If they differ in composition, potential or convention, or do not suffice.
+    """
     for attribute in ("formula", "potential", "convention"):
         the_same(results, attribute, "a phase diagram needs the same one for all")
     names = {f"gibbs_{number:03d}": result.phase for number, result in enumerate(results)}
     nodes: dict[str, orm.Data] = {key: result.data for key, result in zip(names, results, strict=True)}
-    nodes |= {f"structure_{number:03d}": result.process.inputs.structure for number, result in enumerate(results)}
+    structures = {f"structure_{number:03d}": result.structure for number, result in enumerate(results)}
+    nodes |= {key: structure for key, structure in structures.items() if structure is not None}
     material = {"phases": names, "atoms": results[0].atoms, "composition": results[0].formula}
     return find_surface_diagram(settings=orm.Dict({**material, **settings}), **nodes)
 
@@ -211,8 +221,8 @@ def costs_of(node: PhaseDiagramData) -> dict[str, float | None]:
     if "chemical_potentials" in given:
         analysis = _analysis_of(given.chemical_potentials)
         return {} if analysis is None else costs_of_analysis(analysis)
-    results = [result_of(given[key]) for key in given if key.startswith("gibbs_")]
-    return costs_of_processes([result.process for result in results])
+    makers = [maker_of(given[key]) for key in given if key.startswith("gibbs_")]
+    return costs_of_processes([process for process in makers if process is not None])
 
 
 def _analysis_of(potentials: ChemicalPotentialData) -> orm.ProcessNode | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
+from ase.formula import Formula
 
 from aiida_polymorph.calculations.functions.diagram import source_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
@@ -16,7 +17,8 @@ from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.state_points import state_points
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.report.comparison import COMPUTED, Measured
-from aiida_polymorph.structures import composition_formula, formula_units_of, reduced_composition
+from aiida_polymorph.results.nodes import load
+from aiida_polymorph.structures import composition_formula, reduced_composition
 from aiida_polymorph.thermodynamics.diagrams.comparison import Place, entropy
 from aiida_polymorph.thermodynamics.free_energy.kinetic import gibbs_helmholtz_enthalpy
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
@@ -36,20 +38,34 @@ class Result:
     """Gibbs energies of one phase in one node.
 
     Attributes:
-        phase: its name: the label of the structure, else formula and PK.
-        data: the node.
-        process: that made it.
-        formula: of a formula unit.
-        atoms: in a formula unit.
-        potential: with which it was computed; settings of dynamics alone make no other potential.
+        phase: Its name.
+        data: The node.
+        given: The node that was asked for: the same, or the process that returned it.
+        formula: Of a formula unit.
+        potential: With which it was computed, without settings that only dynamics has; its name alone where the
+            node's history is not in this profile.
     """
 
     phase: str
     data: FreeEnergyData | GibbsEnergiesData
-    process: orm.ProcessNode
+    given: orm.Node
     formula: str
-    atoms: int
-    potential: Potential
+    potential: Potential | str
+
+    @property
+    def atoms(self) -> int:
+        """Number of atoms in a formula unit."""
+        return len(Formula(self.formula))
+
+    @property
+    def potential_name(self) -> str:
+        """Name of the potential."""
+        return self.potential if isinstance(self.potential, str) else self.potential.name
+
+    @property
+    def structure(self) -> orm.StructureData | None:
+        """The structure of the phase, None where the node's history is not in this profile."""
+        return input_of(self.data, "structure")
 
     @property
     def convention(self) -> str:
@@ -88,24 +104,82 @@ def number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
+def load_results(identifiers: Sequence[str], names: Mapping[str, str]) -> list[Result]:
+    """Return the Gibbs energies of nodes; a node that is given twice counts once.
+
+    Args:
+        identifiers: Numbers or UUIDs of processes of `integrate` and `free-energy`, or of their results.
+        names: New names of phases, see `renamed`.
+
+    Raises:
+        ValueError: If there is no such node, it holds no Gibbs energies, or a phase to be renamed is not there.
+    """
+    found = (result_of(load(each)) for each in identifiers)
+    return renamed(list({result.data.pk: result for result in found}.values()), names)
+
+
+def warnings_of(results: Iterable[Result]) -> list[str]:
+    """Return what went wrong in the processes that were given, as lines for people."""
+    given = ((result, result.given) for result in results if isinstance(result.given, orm.ProcessNode))
+    return [
+        f"{result.phase} ({process.pk}): {process.exit_message}"
+        for result, process in given
+        if not process.is_finished_ok and process.exit_message
+    ]
+
+
 def result_of(node: orm.Node) -> Result:
     """Return the Gibbs energies that a node is, or that a process has made.
 
     Raises:
-        ValueError: if the node is something else, the process made none, or their history doesn't tell the phase.
+        ValueError: If the node is something else, the process made none, or neither the node nor its history tells the
+            phase.
     """
-    if isinstance(node, orm.ProcessNode):
-        data, process = output_of(node), node
-    elif isinstance(node, FreeEnergyData | GibbsEnergiesData):
-        data, process = node, maker_of(node)
-    else:
-        raise ValueError(f"node {node.pk} is a {type(node).__name__}; compared are {WANTED}")
-    structure = process.inputs.structure
-    numbers, formula = structure.get_ase().numbers, formula_of(structure)
-    phase = structure.label.partition("@")[0] or f"{formula}-{structure.pk}"
-    atoms = len(numbers) // formula_units_of(numbers)
-    potential = replace(process.inputs.potential.to_potential(), dynamics_commands=())
-    return Result(phase, data, process, formula, atoms, potential)
+    data = output_of(node) if isinstance(node, orm.ProcessNode) else node
+    if not isinstance(data, FreeEnergyData | GibbsEnergiesData):
+        raise ValueError(f"node {node.pk} is a {type(node).__name__}; what is needed are {WANTED}")
+    composition = data.value("composition")
+    phase, formula = (data.value("phase"), composition) if composition else named_by_history(data)
+    potential = input_of(data, "potential")
+    if potential is None and not data.value("potential"):
+        raise ValueError(f"node {data.pk} has lost its history: no process tells its potential")
+    known = data.value("potential") if potential is None else without_dynamics(potential.to_potential())
+    return Result(phase or f"{formula}-{data.pk}", data, node, formula, known)
+
+
+def without_dynamics(potential: Potential) -> Potential:
+    """Return a potential without the settings that only speed up dynamics, which make no other potential."""
+    return replace(potential, dynamics_commands=())
+
+
+# --- nodes of older versions, which do not know their phase -----------------------------------------------------------
+
+
+def named_by_history(data: orm.Data) -> tuple[str, str]:
+    """Return the phase and the formula of a node of an older version: by the label of its structure, up to an `@`.
+
+    Raises:
+        ValueError: If the structure is not in this profile.
+    """
+    structure = input_of(data, "structure")
+    if structure is None:
+        raise ValueError(f"node {data.pk} has lost its history: no process tells its phase and potential")
+    formula = formula_of(structure)
+    return structure.label.partition("@")[0] or f"{formula}-{structure.pk}", formula
+
+
+def input_of(data: orm.Data, name: str) -> Any:
+    """Return an input of the calcfunction that made a node, else of the process that returned it; None for none."""
+    for process in (data.creator, maker_of(data)):
+        if process is not None and name in process.inputs:
+            return process.inputs[name]
+    return None
+
+
+def maker_of(data: orm.Data) -> orm.ProcessNode | None:
+    """Return the process that returned a node, the first one of several; None if there is none."""
+    links = data.base.links.get_incoming(orm.WorkChainNode, link_type=LinkType.RETURN).all_nodes()
+    return min((node for node in links if node.process_label in OUTPUTS), key=lambda node: node.pk, default=None)
 
 
 def formula_of(structure: orm.StructureData) -> str:
@@ -121,24 +195,11 @@ def output_of(process: orm.ProcessNode) -> FreeEnergyData | GibbsEnergiesData:
     """
     name = OUTPUTS.get(process.process_label)
     if name is None:
-        raise ValueError(f"process {process.pk} is a {process.process_label}; compared are {WANTED}")
+        raise ValueError(f"process {process.pk} is a {process.process_label}; what is needed are {WANTED}")
     if name not in process.outputs:
         state = process.exit_message or "it failed" if process.is_terminated else "it is still under way"
         raise ValueError(f"process {process.pk} has no Gibbs energies: {state}")
     return process.outputs[name]
-
-
-def maker_of(data: orm.Data) -> orm.ProcessNode:
-    """Return the process that returned a node.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    links = data.base.links.get_incoming(orm.WorkChainNode, link_type=LinkType.RETURN).all_nodes()
-    makers = [node for node in links if node.process_label in OUTPUTS]
-    if not makers:
-        raise ValueError(f"node {data.pk} has lost its history: no process tells its phase and potential")
-    return min(makers, key=lambda node: node.pk)
 
 
 def renamed(results: Sequence[Result], names: Mapping[str, str]) -> list[Result]:
@@ -146,7 +207,7 @@ def renamed(results: Sequence[Result], names: Mapping[str, str]) -> list[Result]
 
     Args:
         results: of all nodes.
-        names: phase, or PK of the node or its process, -> name wanted.
+        names: phase, or PK of the node or of the process that was given, -> new name.
 
     Raises:
         ValueError: if there is no such phase or node.
@@ -154,7 +215,8 @@ def renamed(results: Sequence[Result], names: Mapping[str, str]) -> list[Result]
     used = set()
     found = []
     for result in results:
-        keys = (str(result.process.pk), str(result.data.pk), result.phase)
+        nodes = (result.given, result.data, maker_of(result.data))
+        keys = (*(str(node.pk) for node in nodes if node is not None), result.phase)
         key = next((each for each in keys if each in names), None)
         used |= set(keys) & set(names)
         found.append(result if key is None else replace(result, phase=names[key]))
@@ -169,13 +231,16 @@ def the_same(results: Sequence[Result], name: str, advice: str) -> Any:
     """Return what all results share.
 
     Args:
-        results: of all nodes.
-        name: attribute of `Result`.
-        advice: what to do where they differ.
+        results: Of all nodes.
+        name: `formula`, `potential` or `convention`. Potentials are compared by all that they hold where all of them
+            are in this profile, else by their names.
+        advice: What to do where they differ.
 
     Raises:
-        ValueError: naming what they have, where they differ.
+        ValueError: Naming what they have, where they differ.
     """
+    if name == "potential" and any(isinstance(result.potential, str) for result in results):
+        name = "potential_name"
     groups: list[list[Result]] = []
     for result in results:
         group = next((each for each in groups if getattr(each[0], name) == getattr(result, name)), None)
@@ -183,10 +248,11 @@ def the_same(results: Sequence[Result], name: str, advice: str) -> Any:
     values = [getattr(group[0], name) for group in groups]
     if len(groups) > 1:
         lines = [
-            f"{getattr(value, 'name', value)} in {', '.join(str(result.process.pk) for result in group)}"
+            f"{getattr(value, 'name', value)} in {', '.join(str(result.given.pk) for result in group)}"
             for value, group in zip(values, groups, strict=True)
         ]
-        raise ValueError(f"the nodes differ in their {name}: {'; '.join(lines)}; {advice}")
+        what = name.removesuffix("_name")
+        raise ValueError(f"the nodes differ in their {what}: {'; '.join(lines)}; {advice}")
     return values[0]
 
 

@@ -19,6 +19,7 @@ from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.lines import entry_of, line_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.potential import load_potential
+from aiida_polymorph.results.free_energies import result_of
 from aiida_polymorph.units import GPA, KB
 
 ATOMS = 3
@@ -59,11 +60,18 @@ def energies(solid, convention="unit", missing=()):
     return GibbsEnergiesData.from_record({}, convention=convention, points=points)
 
 
+def identified(solid, phase, convention="unit", **changes):
+    """A node that knows its phase."""
+    node = energies(solid, convention)
+    node.base.attributes.set_many({"phase": phase, "composition": "TiO2", "potential": "matsui-akaogi", **changes})
+    return node
+
+
 @pytest.fixture
 def integrated():
     """Return a function that makes a process of `integrate` with Gibbs energies as its output."""
 
-    def process(solid, label="", convention="unit", potential=None, formula="TiO2"):
+    def process(solid, label="", convention="unit", potential=None, formula="TiO2", known_as=None):
         atoms = Atoms(formula, positions=np.arange(3)[:, None] * [1.5, 1.0, 0.5], cell=[4, 4, 4], pbc=True)
         structure = orm.StructureData(ase=atoms)
         structure.label = label
@@ -73,7 +81,8 @@ def integrated():
         for name, given in (("structure", structure), ("potential", potential)):
             node.base.links.add_incoming(given.store(), LinkType.INPUT_WORK, name)
         node.store()
-        data = energies(solid, convention).store()
+        data = energies(solid, convention) if known_as is None else identified(solid, known_as, convention)
+        data.store()
         data.base.links.add_incoming(node, LinkType.RETURN, "gibbs_energies")
         node.set_process_state("finished")
         node.set_exit_status(0)
@@ -171,6 +180,56 @@ def test_the_table(pair):
     first = lines[2].split()
     assert first[:3] == ["light", "dense", "700.0"]
     assert float(first[3]) == pytest.approx(line_at(700.0), abs=2e-3)
+
+
+def test_at_temperatures(pair):
+    arguments = [*(each.pk for each in pair), "--temperature", "750,1111.5,1300,2000"]
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    (line,) = json.loads(result.stdout)
+    found = {each["temperature_k"]: each["pressure_gpa"] for each in line["at_temperatures"]}
+    assert list(found) == pytest.approx([750.0, 1111.5, 1300.0])
+    assert list(found.values()) == pytest.approx([line_at(t) for t in found], abs=1e-3)
+    result = run(*arguments)
+    rows = [each.split() for each in result.stdout.splitlines()[2:]]
+    assert [row[2] for row in rows] == ["750.0", "1111.5", "1300.0"]
+    assert [float(row[3]) for row in rows] == pytest.approx([line_at(t) for t in found], abs=2e-3)
+    assert "No two stable phases coexist at 2000 K" in result.stderr
+    without = json.loads(run(*(each.pk for each in pair), "--json").stdout)
+    assert without[0]["at_temperatures"] == []
+    assert orm.load_node(without[0]["node"]).value("lines")[0]["first"] == "light"
+    assert "must be positive" in run(*(each.pk for each in pair), "--temperature", "0,700").output
+
+
+def knowing(solid, phase, **changes):
+    """A node that knows its phase, without any history, as one from an archive."""
+    return identified(solid, phase, **changes).store()
+
+
+def test_nodes_that_know_their_phase_need_no_history(pair):
+    nodes = knowing(LIGHT, "light"), knowing(DENSE, "dense")
+    result = run(*(each.pk for each in nodes), "--json")
+    assert result.exit_code == 0, result.output
+    (line,) = json.loads(result.stdout)
+    assert (line["first"], line["second"]) == ("light", "dense")
+    for other, message in (
+        (knowing(DENSE, "dense", composition="SnO2"), "differ in their formula: TiO2 in"),
+        (knowing(DENSE, "dense", potential="another"), "differ in their potential: matsui-akaogi in"),
+    ):
+        assert message in run(nodes[0].pk, other.pk).output
+    beside_an_older_one = run(pair[0].pk, nodes[1].pk, "--json")
+    assert beside_an_older_one.exit_code == 0, beside_an_older_one.output
+
+
+def test_the_label_of_a_structure_names_nodes_of_older_versions_only(integrated):
+    old = integrated(LIGHT, "first")
+    new = integrated(LIGHT, "first", known_as="light")
+    for process in (old, new):
+        process.inputs.structure.label = "edited"
+    assert [result_of(each).phase for each in (old, old.outputs.gibbs_energies)] == ["edited", "edited"]
+    assert [result_of(each).phase for each in (new, new.outputs.gibbs_energies)] == ["light", "light"]
+    nameless = knowing(LIGHT, None)
+    assert result_of(nameless).phase == f"TiO2-{nameless.pk}"
 
 
 def test_phases_that_do_not_cross(integrated):

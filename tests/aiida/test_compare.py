@@ -331,8 +331,8 @@ def test_quantum_beside_classical_is_refused():
 def test_nodes_of_another_kind():
     lonely = GibbsEnergiesData.from_record({}, convention="unit", points=[]).store()
     for node, words in (
-        (structure("fcc"), "is a StructureData; compared are processes of `integrate`"),
-        (stored("SearchWorkChain", "", None), "is a SearchWorkChain; compared are"),
+        (structure("fcc"), "is a StructureData; what is needed are processes of `integrate`"),
+        (stored("SearchWorkChain", "", None), "is a SearchWorkChain; what is needed are"),
         (stored("IntegrateWorkChain", "", None), "has no Gibbs energies: it failed"),
         (lonely, "has lost its history"),
     ):
