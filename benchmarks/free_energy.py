@@ -30,8 +30,8 @@ from common import RESULTS, machine, save, timed
 from aiida_polymorph.local.free_energy import compute_free_energy
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
+from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell
 from aiida_polymorph.units import KB, KCAL_PER_MOL
 
 HERE = Path(__file__).parent
@@ -165,7 +165,7 @@ def calphy(arguments: argparse.Namespace) -> Record:
 def translations() -> float:
     """Return what the volume of a primitive cell instead of the whole adds to calphy's free energy, eV/atom."""
     atoms = silicon()
-    cells = len(atoms) // len(primitive_cell(atoms))
+    cells = len(atoms) // len(unturned_primitive_cell(atoms))
     return float(KB * SILICON["temperature"] / len(atoms) * np.log(cells))
 
 

@@ -9,9 +9,9 @@ from aiida.engine import run_get_node
 
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.symmetry import space_group
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
+from aiida_polymorph.symmetry import space_group
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
 PRESSURES_GPA = [0.0, 20.0]

@@ -15,9 +15,9 @@ from aiida.engine import ProcessBuilder, run_get_node
 from aiida.manage import get_manager
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.symmetry import primitive_cell
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import primitive_cell
 
 STAND_IN = Path(__file__).parent / "stand_ins" / "castep.py"
 

@@ -140,7 +140,7 @@ class RenamedOption(click.Option):
         self.former = former
 
 
-def with_present_names(command: click.Command, args: Sequence[str]) -> list[str]:
+def with_present_options(command: click.Command, args: Sequence[str]) -> list[str]:
     """Return a command's arguments with the names that options have now, warning of former ones."""
     options = (param for param in command.params if isinstance(param, RenamedOption))
     present = {option.former: option.opts[0] for option in options}

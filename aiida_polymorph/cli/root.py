@@ -12,7 +12,7 @@ import click
 
 from aiida_polymorph import __version__
 from aiida_polymorph.cli import reading
-from aiida_polymorph.cli.options import with_present_names
+from aiida_polymorph.cli.options import with_present_options
 
 COMMANDS = {
     "setup": "setup",
@@ -66,7 +66,7 @@ class CommandGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, and give its options the names that they have now."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command, rest if command is None else with_present_names(command, rest)
+        return name, command, rest if command is None else with_present_options(command, rest)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong becomes one message, unless the debug variable is set."""

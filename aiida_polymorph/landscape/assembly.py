@@ -16,8 +16,8 @@ from aiida_polymorph.landscape.phases import (
     match_phases,
     nearest,
 )
-from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import primitive_formula_units, space_group
 
 KEPT = {"minimum": 0, "saddle": 1, "unchecked": -1}
 """States of a reference that kept its space group when it was relaxed, and the value of the column `saddle`."""

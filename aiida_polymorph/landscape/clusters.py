@@ -133,7 +133,7 @@ def summarise(
 def _cluster(
     structures: StructureSet, label: int, rows: np.ndarray, symprec: float, tolerances: tuple[float, float]
 ) -> Cluster:
-    from aiida_polymorph.landscape.symmetry import primitive_formula_units, space_group
+    from aiida_polymorph.symmetry import primitive_formula_units, space_group
 
     enthalpies = structures.enthalpy_per_formula_unit[rows]
     volumes = structures.volume_per_formula_unit[rows]

@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 
 from aiida_polymorph.landscape.fingerprints import compute_fingerprints
-from aiida_polymorph.landscape.symmetry import primitive_cell, space_group
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import primitive_cell, space_group
 
 SYMPREC = 0.1
 """angstrom: crystals quenched from molecular dynamics are on their symmetric places as well as that."""

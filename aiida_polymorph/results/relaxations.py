@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_polymorph.landscape.symmetry import space_group
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import space_group
 from aiida_polymorph.text_tables import Column
 
 COLUMNS: list[Column] = [

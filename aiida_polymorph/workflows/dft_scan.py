@@ -15,9 +15,9 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.engines.functions import collect_points, join_points
-from aiida_polymorph.landscape.symmetry import point_group_order
 from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import point_group_order
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.machine import machine_of
 from aiida_polymorph.workflows.options import validate_options

@@ -23,9 +23,9 @@ from multiplicity import log_multiplicity
 from reference_data import Table, entry, read_tables
 
 from aiida_polymorph.landscape.basin_entropy import fit_basin_entropy
-from aiida_polymorph.landscape.symmetry import point_group_order, primitive_cell
 from aiida_polymorph.relaxation.driver.calculators import make_calculator
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import point_group_order, primitive_cell
 from aiida_polymorph.thermodynamics.phonons.harmonic_entropy import harmonic_entropy
 
 TEMPERATURE_K = 700.0

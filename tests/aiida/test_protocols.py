@@ -12,7 +12,7 @@ from click import BadParameter
 from click.testing import CliRunner
 
 from aiida_polymorph.cli import main
-from aiida_polymorph.cli.options import ProtocolName, RenamedOption, with_present_names
+from aiida_polymorph.cli.options import ProtocolName, RenamedOption, with_present_options
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.protocol_files import merge_inputs, protocol_inputs
 from aiida_polymorph.search.recipe import Recipe
@@ -197,9 +197,9 @@ def test_former_name_of_an_option(capsys):
     def command(target_error, rest):
         del target_error, rest
 
-    assert with_present_names(command, ["--target-error", "1", "a"]) == ["--target-error", "1", "a"]
+    assert with_present_options(command, ["--target-error", "1", "a"]) == ["--target-error", "1", "a"]
     assert capsys.readouterr().err == ""
-    assert with_present_names(command, ["--error=1", "--", "--error"]) == ["--target-error=1", "--", "--error"]
+    assert with_present_options(command, ["--error=1", "--", "--error"]) == ["--target-error=1", "--", "--error"]
     assert capsys.readouterr().err == "Warning: --error is now called --target-error.\n"
 
 

@@ -13,10 +13,10 @@ from aiida_polymorph.landscape.assembly import PressureResult, assemble_phases
 from aiida_polymorph.landscape.candidates import at_every_pressure, propose_candidates
 from aiida_polymorph.landscape.clusters import dbscan, summarise
 from aiida_polymorph.landscape.fingerprints import compute_fingerprints
-from aiida_polymorph.landscape.symmetry import space_group
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import space_group
 
 REFERENCE = {"copper": "Fm-3m"}
 ELSEWHERE = Found("sc", 0.9, 1.0)

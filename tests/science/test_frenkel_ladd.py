@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 
 from aiida_polymorph.lammps.settings import SpringsSettings
+from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.einstein import einstein_free_energy, translation
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     STIFFNESS,
@@ -32,7 +33,6 @@ from aiida_polymorph.thermodynamics.free_energy.routes import (
     springs_by_atom,
 )
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell
 from aiida_polymorph.units import KB
 
 TEMPERATURE = 600.0
@@ -319,7 +319,7 @@ def test_the_route_gives_the_exact_free_energy(seed):
         following = next_springs(ATOMS, runs, u, target)
     outcome, _, errors, steps = digest_springs(ATOMS, runs, u)
     units = 32
-    volume = primitive_cell(ATOMS).get_volume()
+    volume = unturned_primitive_cell(ATOMS).get_volume()
     exact = (constrained_free_energy(MATRIX) + translation(volume, TEMPERATURE)) / units
     found = sum(term.value for term in outcome.terms.values())
     assert outcome.error <= target.error

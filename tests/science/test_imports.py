@@ -27,6 +27,7 @@ BELOW_THE_LINE = (
     "references",
     "potentials",
     "structures",
+    "symmetry",
     "potential",
     "protocol_files",
     "machine",

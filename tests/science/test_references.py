@@ -6,11 +6,11 @@ from ase.io import read
 from ase.neighborlist import neighbor_list
 
 from aiida_polymorph.landscape.fingerprints import compute_fingerprints
-from aiida_polymorph.landscape.symmetry import space_group
 from aiida_polymorph.local.relaxation import relax
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import available_references, load_references
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import space_group
 
 NAMES = [
     "OI", "TiO2B", "anatase", "baddeleyite", "brookite", "columbite", "cotunnite", "fluorite", "hollandite", "pyrite",

@@ -6,10 +6,10 @@ from ase import Atoms
 from ase.build import bulk, make_supercell
 
 from aiida_polymorph.references import load_references
+from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.sampling.supercell import (
     build_supercell,
     near_cubic_supercell,
-    primitive_cell,
     smallest_width,
     symmetric_cell,
 )
@@ -76,18 +76,18 @@ def sorted_distances(atoms):
 
 
 def test_primitive_cells():
-    assert len(primitive_cell(CRYSTALS["fcc cubic"])) == 1
-    assert len(primitive_cell(CRYSTALS["rutile"].repeat((2, 1, 3)))) == 6
+    assert len(unturned_primitive_cell(CRYSTALS["fcc cubic"])) == 1
+    assert len(unturned_primitive_cell(CRYSTALS["rutile"].repeat((2, 1, 3)))) == 6
     moved = CRYSTALS["rutile"].repeat((1, 1, 2))
     moved.rattle(0.1, seed=1)
-    assert len(primitive_cell(moved)) == 12
+    assert len(unturned_primitive_cell(moved)) == 12
 
 
 @pytest.mark.parametrize("name", CRYSTALS)
 def test_primitive_cell_is_not_turned(name):
     """The supercell's vectors are whole numbers of those of its primitive cell, and there are as many atoms in it."""
     atoms = near_cubic_supercell(CRYSTALS[name], 70).atoms
-    primitive = primitive_cell(atoms)
+    primitive = unturned_primitive_cell(atoms)
     inside = np.asarray(atoms.cell) @ np.linalg.inv(primitive.cell)
     assert inside == pytest.approx(np.rint(inside), abs=1e-6)
     assert len(primitive) * abs(np.linalg.det(inside)) == pytest.approx(len(atoms))
@@ -96,7 +96,7 @@ def test_primitive_cell_is_not_turned(name):
 def test_crystals_without_symmetry_are_their_own_primitive_cell():
     """Two atoms on one place: spglib finds nothing and says so."""
     odd = Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 1e-4]], cell=[3, 3, 3], pbc=True)
-    assert len(primitive_cell(odd)) == 2
+    assert len(unturned_primitive_cell(odd)) == 2
 
 
 def test_left_handed_matrices_become_right_handed():

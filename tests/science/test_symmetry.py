@@ -4,13 +4,13 @@ import spglib
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_polymorph.landscape.symmetry import (
+from aiida_polymorph.references import load_references
+from aiida_polymorph.symmetry import (
     point_group_order,
     primitive_cell,
     primitive_formula_units,
     space_group,
 )
-from aiida_polymorph.references import load_references
 
 
 def test_known_symmetries():

@@ -15,7 +15,7 @@ from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 from aiida_polymorph.data.state_points import state_points
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.symmetry import space_group
+from aiida_polymorph.symmetry import space_group
 from aiida_polymorph.thermodynamics.diagrams import phase_diagram as basins
 from aiida_polymorph.thermodynamics.diagrams import surface_diagram as surfaces_of
 from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines

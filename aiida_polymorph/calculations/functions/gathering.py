@@ -9,8 +9,8 @@ from typing import Any
 from aiida import orm
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.landscape.symmetry import primitive_cells
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.symmetry import primitive_cells
 from aiida_polymorph.versioned import calcfunction
 
 KEPT = ("name", "enthalpy", "pressure_gpa", "space_group", "published_pressure_gpa")

@@ -61,7 +61,7 @@ def assemble_phases(
     relaxed ones, `references` the known phases before they were relaxed.
     """
     from aiida_polymorph.landscape.assembly import assemble_phases
-    from aiida_polymorph.landscape.symmetry import space_group
+    from aiida_polymorph.symmetry import space_group
 
     chosen = AnalysisSettings.from_dict(settings.get_dict())
     relaxed = StructureSet.from_atoms([]) if candidates is None else candidates.to_set()

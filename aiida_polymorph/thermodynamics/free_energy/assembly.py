@@ -9,6 +9,7 @@ from ase import Atoms
 
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.structures import formula_units_of
+from aiida_polymorph.symmetry import space_group, unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.free_energy.result import (
     FreeEnergy,
@@ -26,7 +27,6 @@ from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import (
 )
 from aiida_polymorph.thermodynamics.sampling.equilibration import Equilibration
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell, space_group_type
 from aiida_polymorph.units import GPA, KB
 
 TOLERANCE = 1.001
@@ -71,7 +71,7 @@ def relaxation_reason(before: Atoms, after: Atoms) -> str:
     if not np.isfinite(distance) or distance > LARGEST_RELAXATION:
         return text
     if distance > SYMMETRIC_RELAXATION:
-        groups = [space_group_type(each, SYMPREC) for each in (before, after)]
+        groups = [space_group(each, SYMPREC) or "P1" for each in (before, after)]
         return f"{text}, {groups[0]} becomes {groups[1]}" if groups[0] != groups[1] else ""
     return ""
 
@@ -81,7 +81,7 @@ def phonon_cells(crystal: Atoms, symprec: float = 0.01) -> tuple[Atoms, np.ndarr
 
     Phonopy orders atoms in its own way, so that the supercell is another node than the crystal; it is the same crystal.
     """
-    primitive = primitive_cell(crystal, symprec)
+    primitive = unturned_primitive_cell(crystal, symprec)
     matrix = np.rint(np.asarray(crystal.cell) @ np.linalg.inv(np.asarray(primitive.cell))).astype(int)
     supercell, positions = displaced_positions(primitive, matrix)
     return primitive, matrix, supercell, positions

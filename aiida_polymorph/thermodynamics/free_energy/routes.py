@@ -20,6 +20,7 @@ from ase import Atoms
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.lammps.settings import SpringsSettings, SwitchingSettings
 from aiida_polymorph.structures import formula_units_of
+from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.einstein import draw_displacements, einstein_free_energy, translation
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     STIFFNESS,
@@ -33,7 +34,6 @@ from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
 )
 from aiida_polymorph.thermodynamics.free_energy.switching import Work, pair_work, switching_term
 from aiida_polymorph.thermodynamics.sampling.series import Estimate, SeriesMean
-from aiida_polymorph.thermodynamics.sampling.supercell import primitive_cell
 from aiida_polymorph.units import KB
 
 POINTS = 8
@@ -148,7 +148,7 @@ def digest_springs(
         "einstein": Estimate(einstein / units, 0.0),
         "interactions": _scaled(interactions, units),
         "springs": Estimate(statistical.value / units, float(np.hypot(statistical.error, truncation)) / units),
-        "translation": Estimate(translation(primitive_cell(atoms).get_volume(), temperature) / units, 0.0),
+        "translation": Estimate(translation(unturned_primitive_cell(atoms).get_volume(), temperature) / units, 0.0),
     }
     curve = {"points": rule.points, "integrand": values / units, "integrand_error": errors / units, "steps": steps}
     checks = {
@@ -220,7 +220,9 @@ def digest_switching(atoms: Atoms, runs: Sequence[tuple[SwitchingSettings, Array
     terms = {
         "einstein": Estimate(einstein / units, 0.0),
         "switching": Estimate(-(work.value + offset) / units, work.error / units),
-        "translation": Estimate(translation(primitive_cell(atoms).get_volume(), settings.temperature) / units, 0.0),
+        "translation": Estimate(
+            translation(unturned_primitive_cell(atoms).get_volume(), settings.temperature) / units, 0.0
+        ),
     }
     curve = {
         "forward": np.array([each.forward for each in works]) / units,

@@ -11,6 +11,7 @@ from ase.geometry import minkowski_reduce
 
 from aiida_polymorph.lammps.system import lammps_frame
 from aiida_polymorph.potential import Potential
+from aiida_polymorph.symmetry import SYMPREC, rotations, unturned_primitive_cell
 
 SPREAD = 0.3
 """Cells whose number of atoms is off the target by up to this share may be taken for a better shape."""
@@ -72,36 +73,7 @@ def _skin(potential: Potential) -> float:
     return float(given[-1][1]) if given else DEFAULT_SKIN
 
 
-def primitive_cell(atoms: Atoms, symprec: float = 0.01) -> Atoms:
-    """Return a primitive cell, not turned; the crystal itself where spglib finds no symmetry."""
-    import spglib
-
-    try:
-        # Without `no_idealize` spglib turns the cell, as its find_primitive does.
-        cell = (np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
-        found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=True, symprec=symprec)
-    except spglib.SpglibError:
-        found = None
-    if found is None:
-        return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-    cell, scaled, numbers = found
-    return Atoms(numbers, scaled_positions=scaled, cell=cell, pbc=True)
-
-
-def space_group_type(atoms: Atoms, symprec: float = 0.01) -> str:
-    """Return the international symbol of the space group, `P1` where spglib finds none."""
-    import spglib
-
-    try:
-        found = spglib.get_symmetry_dataset(
-            (np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec
-        )
-    except spglib.SpglibError:
-        found = None
-    return "P1" if found is None else str(found.international)
-
-
-def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = 0.01) -> Supercell:
+def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = SYMPREC) -> Supercell:
     """Return a supercell of about `target_atoms` atoms whose shape is as near to a cube as it gets.
 
     Raises:
@@ -109,7 +81,7 @@ def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = 0.01)
     """
     if not target_atoms > 0:
         raise ValueError(f"target_atoms is {target_atoms}, must be positive")
-    primitive = primitive_cell(atoms, symprec)
+    primitive = unturned_primitive_cell(atoms, symprec)
     cell = np.asarray(minkowski_reduce(primitive.cell)[0])
     reduction = np.rint(cell @ np.linalg.inv(primitive.cell)).astype(int)
     candidates = _candidates(cell, len(primitive), target_atoms)
@@ -155,7 +127,7 @@ def _badness(matrix: np.ndarray, cell: np.ndarray, atoms: int, target: int) -> f
     return float(1 - smallest_width(vectors) / edge + (0.3 * off if off <= SPREAD else 10 * off))
 
 
-def symmetric_cell(atoms: Atoms, mean_cell: np.ndarray, symprec: float = 0.01) -> np.ndarray:
+def symmetric_cell(atoms: Atoms, mean_cell: np.ndarray, symprec: float = SYMPREC) -> np.ndarray:
     """Return a mean cell averaged over what the symmetry of the crystal makes equivalent.
 
     The strain from the crystal's cell to the mean cell is averaged over the crystal's point group.
@@ -171,22 +143,5 @@ def symmetric_cell(atoms: Atoms, mean_cell: np.ndarray, symprec: float = 0.01) -
     cell = np.asarray(atoms.cell)
     deformation = np.linalg.inv(cell) @ mean_cell
     metric = deformation @ deformation.T
-    rotations = _point_group(atoms, symprec)
-    averaged = np.mean([rotation @ metric @ rotation.T for rotation in rotations], axis=0)
+    averaged = np.mean([rotation @ metric @ rotation.T for rotation in rotations(atoms, symprec)], axis=0)
     return np.linalg.cholesky(cell @ averaged @ cell.T)
-
-
-def _point_group(atoms: Atoms, symprec: float) -> np.ndarray:
-    """Return the rotations of the crystal in Cartesian coordinates, shape (operations, 3, 3)."""
-    import spglib
-
-    atoms = primitive_cell(atoms, symprec)  # spglib leaves out what a supercell's lattice doesn't have
-    try:
-        found = spglib.get_symmetry((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec)
-    except spglib.SpglibError:
-        found = None
-    if found is None:
-        return np.eye(3)[None]
-    cell = np.asarray(atoms.cell).T
-    unique = np.unique(found["rotations"], axis=0)
-    return np.array([cell @ rotation @ np.linalg.inv(cell) for rotation in unique])

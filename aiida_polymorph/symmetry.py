@@ -42,17 +42,39 @@ def primitive_formula_units(atoms: Atoms, symprec: float = SYMPREC) -> int | Non
 
 
 def primitive_cell(atoms: Atoms, symprec: float = SYMPREC) -> Atoms | None:
-    """Return the primitive cell, symmetrised; None if spglib finds none.
+    """Return the primitive cell, symmetrised and turned to spglib's own axes; None if spglib finds none.
 
     Raises:
         ValueError: if symprec is not above 0.
     """
     _check(symprec)
-    found = _found(spglib.find_primitive, atoms, symprec)
+    return _atoms(_found(spglib.find_primitive, atoms, symprec))
+
+
+def unturned_primitive_cell(atoms: Atoms, symprec: float = SYMPREC) -> Atoms:
+    """Return a primitive cell with lattice and atoms where they are; the crystal itself where spglib finds none.
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
+    _check(symprec)
+    found = _atoms(_found(spglib.standardize_cell, atoms, symprec, to_primitive=True, no_idealize=True))
+    return found or Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def rotations(atoms: Atoms, symprec: float = SYMPREC) -> np.ndarray:
+    """Return the rotations of the crystal in Cartesian coordinates, shape (operations, 3, 3).
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
+    atoms = unturned_primitive_cell(atoms, symprec)  # spglib leaves out what a supercell's lattice doesn't have
+    found = _found(spglib.get_symmetry, atoms, symprec)
     if found is None:
-        return None
-    cell, positions, numbers = found
-    return Atoms(numbers, cell=cell, scaled_positions=positions, pbc=True)
+        return np.eye(3)[None]
+    cell = np.asarray(atoms.cell).T
+    unique = np.unique(found["rotations"], axis=0)
+    return np.array([cell @ rotation @ np.linalg.inv(cell) for rotation in unique])
 
 
 def primitive_cells(structures: StructureSet, symprec: float = SYMPREC) -> StructureSet:
@@ -83,15 +105,22 @@ def point_group_order(atoms: Atoms, symprec: float = SYMPREC) -> int:
     return 1 if symmetry is None else len(np.unique(symmetry["rotations"], axis=0))
 
 
-def _found(function: Callable[..., Any], atoms: Atoms, symprec: float) -> Any:
+def _found(function: Callable[..., Any], atoms: Atoms, symprec: float, **settings: Any) -> Any:
     """Return what a function of spglib finds, or None.
 
     Where it finds nothing it returns None or raises, which depends on a global switch of its own that phonopy sets.
     """
     try:
-        return function(_cell(atoms), symprec=symprec)
+        return function(_cell(atoms), symprec=symprec, **settings)
     except SpglibError:
         return None
+
+
+def _atoms(found: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> Atoms | None:
+    if found is None:
+        return None
+    cell, positions, numbers = found
+    return Atoms(numbers, cell=cell, scaled_positions=positions, pbc=True)
 
 
 def _cell(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
