@@ -119,7 +119,7 @@ def free_energy_command(
     """Gibbs energy of PHASE at a temperature and pressure, term by term, with errors.
 
     Classical, with a thermal wavelength of 1 angstrom for every atom, unless another --convention is asked for. With
-    several methods or sizes, --json gives a list. A phase that does not last has no number, but a reason, and the
+    several methods or sizes, --json gives a list. A phase that is not metastable has no number, but a reason, and the
     name of what it has become.
 
     PHASE is a structure file; a node, such as an analysis with the name of one of its phases in --only; or the name of

@@ -130,5 +130,5 @@ def reference_of(measured: Mapping[str, Mapping[str, Mapping]], wanted: str | No
         raise ValueError(f"no node is of the phase {wanted}; there are {', '.join(phases)}")
     found = wanted or usual_reference(measured)
     if found is None:
-        raise ValueError(f"none of {', '.join(phases)} has a Gibbs energy: they all do not last")
+        raise ValueError(f"none of {', '.join(phases)} has a Gibbs energy: none of them is metastable here")
     return found

@@ -23,7 +23,7 @@ def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | Non
 
 
 def define_parameters(spec: ProcessSpec, validator: Callable[..., str | None] = validate_parameters) -> None:
-    """Define the input, and the exit code of a phase that does not last at its temperature and pressure."""
+    """Define the input, and the exit code of a phase that is not metastable at its temperature and pressure."""
     spec.input(
         "parameters",
         valid_type=orm.Dict,
@@ -31,4 +31,4 @@ def define_parameters(spec: ProcessSpec, validator: Callable[..., str | None] = 
         validator=validator,
         help=PARAMETERS_HELP,
     )
-    spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase does not last here: {reason}")
+    spec.exit_code(410, "ERROR_NOT_METASTABLE", message="the phase is not metastable here: {reason}")
