@@ -3,63 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, RENAMING, Numbers, add_profile
-from aiida_polymorph.cli.output import Column, print_json, say, table
+from aiida_polymorph.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiida import orm
 
-    from aiida_polymorph.report.comparison import Comparison
-    from aiida_polymorph.results.free_energies import Result
-
-
-COLUMNS: list[Column] = [
-    ("phase", "name", ""),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("T (K)", "temperature_k", "g"),
-    ("G (eV/f.u.)", "gibbs_energy_ev_per_formula_unit", ".4f"),
-    ("harmonic G", "harmonic_gibbs_energy_ev_per_formula_unit", ".4f"),
-    ("mu: integration", "relative_integration_ev_per_formula_unit", ".4f"),
-    ("+-", "relative_integration_error_ev_per_formula_unit", ".4f"),
-    ("harmonic", "relative_harmonic_ev_per_formula_unit", ".4f"),
-    ("+-", "relative_harmonic_error_ev_per_formula_unit", ".4f"),
-    ("basin", "relative_basin_ev_per_formula_unit", ".4f"),
-    ("+-", "relative_basin_error_ev_per_formula_unit", ".4f"),
-    ("S (kB)", "entropy_kb", ".2f"),
-    ("s_b (kB)", "basin_entropy_kb", ".2f"),
-    ("+-", "basin_entropy_error_kb", ".2f"),
-    ("reason", "reason", ""),
-]
-STABLE: list[Column] = [
-    ("T (K)", "temperature_k", "g"),
-    ("P (GPa)", "pressure_gpa", "g"),
-    ("stable: integration", "integration", ""),
-    ("harmonic", "harmonic", ""),
-    ("basin", "basin", ""),
-]
-ENTROPIES: list[Column] = [
-    ("T (K)", "temperature_k", "g"),
-    ("phases", "phases", "d"),
-    ("s_b and S: r", "r", ".2f"),
-    ("RMSE (kB)", "rmse_kb", ".3f"),
-    ("a (kB/eV)", "a_kb_per_ev", ".2f"),
-    ("+-", "a_error_kb_per_ev", ".2f"),
-    ("s_b - aH and S: r", "corrected_r", ".2f"),
-    ("RMSE (kB)", "corrected_rmse_kb", ".3f"),
-]
-HARMONIC: list[Column] = [
-    ("T (K)", "temperature_k", "g"),
-    ("phases", "phases", "d"),
-    ("harmonic and integration: r", "r", ".3f"),
-    ("RMSE (eV/f.u.)", "rmse_ev_per_formula_unit", ".4f"),
-    ("mean difference", "mean_difference_ev_per_formula_unit", ".4f"),
-]
+    from aiida_polymorph.results.comparison import Compared
 
 
 @click.command("compare")
@@ -106,26 +60,25 @@ def compare_command(
       aiida-polymorph compare 211 240 268 --phases phases.extxyz.gz --relative-to pyrite --figures figures
       aiida-polymorph compare 211 240 --phases 184 --temperature 1600 --name 211=rutile --json
     """
-    from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
-    from aiida_polymorph.results.comparison import collect_comparison
+    from aiida_polymorph.results.comparison import make_comparison
     from aiida_polymorph.results.free_energies import load_results, warnings_of
 
     results = load_results(nodes, dict(names))
     for warning in warnings_of(results):
         say(f"Warning: {warning}")
-    comparison = collect_comparison(results, phase_source(phases), temperatures, relative_to)
-    for remark in comparison.remarks:
+    found = make_comparison(results, phase_source(phases), temperatures, relative_to)
+    for remark in found.comparison.remarks:
         say(f"Note: {remark}.")
-    rows, summary = comparison_rows(comparison), comparison_summary(comparison)
     if as_json:
-        print_json(rows)
+        print_json(found.rows())
     else:
-        click.echo(comparison_text(rows, summary, comparison.formula))
+        say(f"Node {found.node.pk}.")
+        click.echo(found.text())
     if figures is not None:
-        write_figures(comparison, results, summary, figures)
+        write_figures(found, figures)
 
 
-def write_figures(comparison: Comparison, results: Sequence[Result], summary: dict[str, Any], folder: str) -> None:
+def write_figures(found: Compared, folder: str) -> None:
     """Write the figures of a comparison, and its summary, to a folder, and say so."""
     from aiida_polymorph.data.free_energy import FreeEnergyData
     from aiida_polymorph.plain import plain
@@ -135,10 +88,11 @@ def write_figures(comparison: Comparison, results: Sequence[Result], summary: di
 
     views = [
         free_energy_view(result.data, result.phase, result.formula)
-        for result in results
+        for result in found.results
         if isinstance(result.data, FreeEnergyData)
     ]
-    for written in write_comparison(comparison, views, plain(summary), folder, phase_order(comparison.formula)):
+    order = phase_order(found.comparison.formula)
+    for written in write_comparison(found.comparison, views, plain(found.summary()), folder, order):
         say(f"Written: {written}")
 
 
@@ -155,17 +109,3 @@ def phase_source(phases: str | None) -> str | orm.ProcessNode | None:
     if Path(phases).suffix or "/" in phases:
         raise ValueError(f"file {phases} is not there; --phases takes a file that `export` made, or an analysis")
     return find_analysis(phases)
-
-
-def comparison_text(rows: list[dict[str, Any]], summary: dict[str, Any], formula: str) -> str:
-    """Return a comparison for people."""
-    title = (
-        f"{formula}, potential {summary['potential']}, convention {summary['convention']}; chemical potentials mu "
-        f"relative to {summary['relative_to']}, eV per formula unit."
-    )
-    parts = [title, table(rows, COLUMNS), table(summary["stable"], STABLE)]
-    for key, columns in (("entropies", ENTROPIES), ("harmonic", HARMONIC)):
-        known = [row for row in summary[key] if row["phases"]]
-        if known:
-            parts.append(table(known, columns))
-    return "\n\n".join(parts)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_polymorph.landscape.source_comparison import Comparison
 from aiida_polymorph.report.canvas import save_figure
-from aiida_polymorph.report.comparison import Comparison
 from aiida_polymorph.report.entropy_panels import entropy_figure
 from aiida_polymorph.report.free_energy_curves import FreeEnergyView, free_energy_figure
 from aiida_polymorph.report.potential_panels import potential_figure

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiida_polymorph.landscape.entropy_comparison import EntropyComparison
+from aiida_polymorph.landscape.source_comparison import Comparison
 from aiida_polymorph.report.canvas import MARKERS, new_figure, pretty_formula
 from aiida_polymorph.report.colours import Looks, phase_looks
-from aiida_polymorph.report.comparison import Comparison
 from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement
 
 if TYPE_CHECKING:

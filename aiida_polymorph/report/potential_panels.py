@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aiida_polymorph.landscape.source_comparison import Comparison, along_pressure
 from aiida_polymorph.report.canvas import new_figure, pretty_formula
 from aiida_polymorph.report.colours import Looks, phase_looks
-from aiida_polymorph.report.comparison import Comparison, along_pressure
 from aiida_polymorph.report.thermo_figures import relative_curves
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 

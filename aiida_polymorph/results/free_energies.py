@@ -6,22 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
 from ase.formula import Formula
 
-from aiida_polymorph.calculations.functions.diagram import source_of
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
-from aiida_polymorph.data.state_points import state_points
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.report.comparison import COMPUTED, Measured
 from aiida_polymorph.results.nodes import load
 from aiida_polymorph.structures import composition_formula, reduced_composition
-from aiida_polymorph.thermodynamics.diagrams.comparison import Place, entropy
-from aiida_polymorph.thermodynamics.free_energy.kinetic import gibbs_helmholtz_enthalpy
-from aiida_polymorph.thermodynamics.sampling.series import Estimate
 
 OUTPUTS = {
     "IntegrateWorkChain": "gibbs_energies",
@@ -71,37 +64,6 @@ class Result:
     def convention(self) -> str:
         """Of the thermal wavelengths."""
         return self.data.value("convention")
-
-    def measured(self) -> list[Measured]:
-        """Return what the node tells, state point by state point."""
-        return [self._measured(source_of(self.data), point) for point in state_points(self.data, self.atoms)]
-
-    def _measured(self, source: str, point: Mapping[str, Any]) -> Measured:
-        """Return one entry."""
-        temperature = point["temperature_k"]
-        gibbs_energy = Estimate(number(point["gibbs_energy"]), number(point["error"]))
-        configurational = number(point["configurational_enthalpy"])
-        enthalpy = Estimate(
-            gibbs_helmholtz_enthalpy(configurational, temperature, self.convention, self.atoms),
-            number(point.get("configurational_enthalpy_error")),
-        )
-        known = bool(np.isfinite(gibbs_energy.value))
-        has_entropy = known and np.isfinite(enthalpy.value) and self.convention != "quantum"
-        return Measured(
-            phase=self.phase,
-            source=source,
-            place=(temperature, point["pressure_gpa"]),
-            gibbs_energy=gibbs_energy if known else None,
-            volume=number(point["volume"]),
-            entropy=entropy(gibbs_energy, enthalpy, temperature) if has_entropy else None,
-            reason=point["reason"],
-            node=self.data.pk,
-        )
-
-
-def number(value: float | None) -> float:
-    """Return a number of a node, nan for None."""
-    return np.nan if value is None else float(value)
 
 
 def load_results(identifiers: Sequence[str], names: Mapping[str, str]) -> list[Result]:
@@ -254,27 +216,3 @@ def the_same(results: Sequence[Result], name: str, advice: str) -> Any:
         what = name.removesuffix("_name")
         raise ValueError(f"the nodes differ in their {what}: {'; '.join(lines)}; {advice}")
     return values[0]
-
-
-def by_source(
-    entries: Iterable[Measured],
-) -> tuple[dict[str, dict[str, dict[Place, Measured]]], list[str]]:
-    """Return source -> phase -> place -> entry, and remarks on places that several nodes tell of.
-
-    Of two Gibbs energies of a phase at one place by one source, that of the smaller error counts.
-    """
-    found: dict[str, dict[str, dict[Place, Measured]]] = {source: {} for source in COMPUTED}
-    remarks = []
-    for entry in entries:
-        places = found[entry.source].setdefault(entry.phase, {})
-        other = places.get(entry.place)
-        if other is None or other.node == entry.node:
-            places[entry.place] = entry
-            continue
-        kept, left = sorted((other, entry), key=lambda each: each.gibbs_energy.error if each.gibbs_energy else np.inf)
-        places[entry.place] = kept
-        remarks.append(
-            f"{entry.phase} at {entry.place[0]:g} K, {entry.place[1]:g} GPa is in nodes {left.node} and {kept.node}; "
-            "the latter counts, which has the smaller error"
-        )
-    return found, remarks

@@ -58,6 +58,7 @@ FIELDS = {
     "reason",
     "integration_node",
     "harmonic_node",
+    "node",
 }
 
 
@@ -312,6 +313,44 @@ def test_bad_input(second, options, words):
     result = invoke(integrated("fcc").pk, integrated("hcp", **second).pk, *options)
     assert result.exit_code != 0
     assert words in result.stderr
+
+
+def test_the_comparison_leaves_a_node(phases):
+    nodes = [integrated(name) for name in ENTROPY] + [single("fcc", "harmonic", 0.003)]
+    rows = rows_of(*(node.pk for node in nodes), "--phases", phases)
+    (pk,) = {row["node"] for row in rows.values()}
+    node = orm.load_node(pk)
+    assert node.creator.process_label == "compare_sources"
+    given = {node.creator.inputs[name].pk for name in node.creator.inputs}
+    assert given >= {*(each.outputs.gibbs_energies.pk for each in nodes[:3]), nodes[3].outputs.free_energy.pk}
+    assert "SHA-256" in node.creator.inputs.basin.description
+    assert (node.value("relative_to"), node.value("composition")) == ("fcc", "Ar")
+    stored_rows = {(e["name"], e["temperature_k"], e["pressure_gpa"]): e for e in node.value("entries")}
+    for key, row in rows.items():
+        for name in FIELDS - {"node", "integration_node", "harmonic_node"}:
+            assert stored_rows[key][name] == row[name]
+    first = rows["fcc", 40.0, 0.0]
+    assert first["integration_node"] == nodes[0].outputs.gibbs_energies.pk
+    assert first["harmonic_node"] == nodes[3].outputs.free_energy.pk
+    assert [each["r"] for each in node.value("entropies")] == pytest.approx([1.0, 1.0])
+
+
+def test_two_phases_at_a_pressure_have_no_correlation_and_the_table_says_so(phases, tmp_path):
+    nodes = [integrated("fcc").pk, integrated("hcp").pk]
+    result = invoke(*nodes, "--phases", phases, "--figures", tmp_path)
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {each["r"] for each in summary["entropies"]} == {None}
+    assert {each["corrected_r"] for each in summary["entropies"]} == {None}
+    assert all(each["rmse_kb"] is not None for each in summary["entropies"])
+    assert "No value of s_b and S: r: no pressure has three phases or more" in result.stdout
+    assert "No value of a (kB/eV), s_b - aH and S: r: the correction needs four phases" in result.stdout
+    assert "No value of harmonic G, harmonic: no node has Gibbs energies by the source harmonic." in result.stdout
+    assert any("the correction needs four phases" in note for note in summary["notes"])
+    alone = invoke(*nodes)
+    assert "No value of basin, s_b (kB): --phases was not given." in alone.stdout
+    other = invoke(*nodes, integrated("hcp", "new").pk, "--phases", phases, "--relative-to", "new")
+    assert "No value of basin: the reference phase new is not among the phases of --phases." in other.stdout
 
 
 def test_dynamics_settings_make_no_other_potential():

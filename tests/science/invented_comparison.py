@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_polymorph.report.comparison import COMPUTED, Comparison, Measured
+from aiida_polymorph.landscape.source_comparison import COMPUTED, Comparison, Measured
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import GPA, KB
@@ -60,7 +60,7 @@ def measured(name: str, source: str, temperature: float, pressure: float) -> Mea
     return Measured(
         phase=name,
         source=source,
-        place=(temperature, pressure),
+        state_point=(temperature, pressure),
         gibbs_energy=value if known else None,
         volume=volume(name, pressure),
         entropy=Estimate(ENTROPY[name], 0.03) if known and source == "integration" else None,

@@ -18,9 +18,9 @@ from invented_comparison import (
     volume,
 )
 
+from aiida_polymorph.landscape.comparison_record import comparison_entries, comparison_summary
 from aiida_polymorph.landscape.entropy_comparison import EntropyPairs, compare_entropies
 from aiida_polymorph.report.canvas import new_figure
-from aiida_polymorph.report.comparison import comparison_rows, comparison_summary
 from aiida_polymorph.report.entropy_panels import entropy_figure
 from aiida_polymorph.report.free_energy_curves import FreeEnergyView, free_energy_curve, free_energy_figure
 from aiida_polymorph.report.potential_panels import potential_curves, potential_figure
@@ -172,7 +172,7 @@ def test_too_few_phases_for_the_correction():
 
 def test_rows_hold_what_was_put_in():
     comparison = invented_comparison()
-    rows = {(row["name"], row["temperature_k"], row["pressure_gpa"]): row for row in comparison_rows(comparison)}
+    rows = {(row["name"], row["temperature_k"], row["pressure_gpa"]): row for row in comparison_entries(comparison)}
     assert len(rows) == 5 * len(TEMPERATURES) * len(PRESSURES)
     row = rows["b", 1600.0, 20.0]
     difference = gibbs("b", 1600.0, 20.0) - gibbs("a", 1600.0, 20.0)
@@ -189,7 +189,9 @@ def test_rows_hold_what_was_put_in():
 
 
 def test_between_searched_pressures_there_is_no_entropy_but_a_potential():
-    row = next(row for row in comparison_rows(invented_comparison()) if (row["name"], row["pressure_gpa"]) == ("b", 10))
+    row = next(
+        row for row in comparison_entries(invented_comparison()) if (row["name"], row["pressure_gpa"]) == ("b", 10)
+    )
     assert 10.0 not in SEARCHED
     assert row["basin_entropy_kb"] is None
     assert row["relative_basin_ev_per_formula_unit"] is not None
@@ -208,7 +210,7 @@ def test_the_reference_is_interpolated_where_it_has_no_node():
     value = found.relative["integration"]["b"][700.0, 10.0]
     assert value.value == pytest.approx(whole.relative["integration"]["b"][700.0, 10.0].value, abs=1e-6)
     assert value.error == pytest.approx(ERROR * 2**0.5, abs=1e-6)
-    assert [row["name"] for row in comparison_rows(found) if row["pressure_gpa"] == 10.0].count("a") == 0
+    assert [row["name"] for row in comparison_entries(found) if row["pressure_gpa"] == 10.0].count("a") == 0
     stable = [row for row in comparison_summary(found)["stable"] if row["pressure_gpa"] == 10.0]
     assert [row["integration"] for row in stable] == ["a", "b"]
 
