@@ -11,8 +11,9 @@ class GibbsEnergiesData(RecordData):
     """Gibbs energies of one phase over temperatures and pressures, by integration from Frenkel-Ladd points.
 
     Attributes for queries: `convention`, `points`: a list of `temperature_k`, `pressure_gpa`, `gibbs_energy`, `error`
-    (eV per formula unit), `enthalpy` (with kinetic energy), `volume` (angstrom^3 per formula unit), `gap`, `gap_error`
-    (by how much the loop over this point fails to close), `metastable`, `reason`; None for what is unknown.
+    (eV per formula unit), `configurational_enthalpy` (without kinetic energy), `volume` (angstrom^3 per formula unit),
+    `gap`, `gap_error` (by how much the loop over this point fails to close), `metastable`, `reason`; None for what is
+    unknown. Older versions stored `enthalpy`, with kinetic energy, instead; `data.state_points` reads both.
     """
 
     @property

@@ -8,7 +8,10 @@ from typing import Any
 from aiida import orm
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
+from aiida_polymorph.data.state_points import state_points
+from aiida_polymorph.results.free_energies import result_of
 from aiida_polymorph.text_tables import Column, table
+from aiida_polymorph.thermodynamics.free_energy.kinetic import kinetic_energy
 
 TERM_COLUMNS: list[Column] = [
     Column("term", "term"),
@@ -34,6 +37,7 @@ def integrate_rows(process: orm.ProcessNode, name: str) -> list[dict[str, Any]]:
     """Return the entries of `integrate` of one phase, by what its process has made; none if it made nothing."""
     if "gibbs_energies" not in process.outputs:
         return []
+    result = result_of(process)
     return [
         {
             "name": name,
@@ -41,15 +45,26 @@ def integrate_rows(process: orm.ProcessNode, name: str) -> list[dict[str, Any]]:
             "temperature_k": point["temperature_k"],
             "gibbs_energy_ev_per_formula_unit": point["gibbs_energy"],
             "error_ev_per_formula_unit": point["error"],
-            "enthalpy_ev_per_formula_unit": point["enthalpy"],
+            "enthalpy_ev_per_formula_unit": whole_enthalpy(point, result.atoms),
             "volume_a3_per_formula_unit": point["volume"],
             "metastable": point["metastable"],
             "reason": point["reason"],
             "loop_gap_ev_per_formula_unit": point["gap"],
             "loop_gap_error_ev_per_formula_unit": point["gap_error"],
         }
-        for point in process.outputs.gibbs_energies.points
+        for point in state_points(result.data, result.atoms)
     ]
+
+
+def whole_enthalpy(point: Mapping[str, Any], atoms: int) -> float | None:
+    """Return the enthalpy of a state point with the kinetic energy, eV per formula unit; None where it is unknown.
+
+    Args:
+        point: As `data.state_points` returns it.
+        atoms: Number of atoms in a formula unit.
+    """
+    configurational = point["configurational_enthalpy"]
+    return None if configurational is None else configurational + kinetic_energy(point["temperature_k"], atoms)
 
 
 def free_energy_row(found: FreeEnergyData, name: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Gibbs, Place, State, gibbs_surface
 from aiida_polymorph.thermodynamics.surfaces.swept_surface import swept_surface
-from aiida_polymorph.units import KB
 from aiida_polymorph.versioned import calcfunction
 
 
@@ -57,7 +56,7 @@ def integrate_over_grid(
         broken = {place: node.value("reason") for place, node in nodes["sweep"].items() if place not in sweeps}
         failed = {(reach, pressure): reason for reach, pressure, reason in failures.get_list()}
         found = swept_surface(states, references, sweeps, broken | failed, *grid)
-    points = [point_of(each, atoms) for each in found]
+    points = [point_of(each) for each in found]
     return GibbsEnergiesData.from_record({}, convention=convention, points=points)
 
 
@@ -73,15 +72,14 @@ def state_of(summary: orm.Dict) -> State:
     return State(Estimate(*summary["enthalpy"]), Estimate(*summary["volume"]))
 
 
-def point_of(found: Gibbs, atoms: int) -> dict[str, Any]:
+def point_of(found: Gibbs) -> dict[str, Any]:
     """Return one entry of `GibbsEnergiesData.points`."""
-    kinetic = 1.5 * KB * found.temperature * atoms
     return {
         "temperature_k": found.temperature,
         "pressure_gpa": found.pressure_gpa,
         "gibbs_energy": found.value.value if found.value else None,
         "error": found.value.error if found.value else None,
-        "enthalpy": found.enthalpy.value + kinetic if found.enthalpy else None,
+        "configurational_enthalpy": found.enthalpy.value if found.enthalpy else None,
         "volume": found.volume.value if found.volume else None,
         "gap": found.gap.value if found.gap else None,
         "gap_error": found.gap.error if found.gap else None,
