@@ -188,8 +188,8 @@ def write_figure(file: str, name: str, nodes: list[orm.ProcessNode]) -> None:
     """Draw the integrands of free energies side by side, where a phase has lasted."""
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.free_energy_curves import free_energy_figure
-    from aiida_polymorph.results.free_energies import formula_of
     from aiida_polymorph.results.free_energy_views import free_energy_view
+    from aiida_polymorph.results.nodes import formula_of
 
     formula = formula_of(nodes[0].inputs.structure)
     views = [free_energy_view(node.outputs.free_energy, name, formula) for node in nodes]

@@ -73,7 +73,7 @@ def scan_builder(
         protocol=chosen["protocol"],
         overrides={"parameters": parameters, "symmetry": chosen["symmetry"]},
     )
-    options = job_options(chosen) if engine.functionals else {}
+    options = dft_job_options(chosen) if engine.functionals else {}
     if options:
         builder.options = orm.Dict(options)
     processes = chosen["processes"] if engine.functionals else 1
@@ -205,7 +205,7 @@ def check_kind(engine: Engine, name: str, default: Any, value: Any) -> None:
         raise ValueError(f"--set {name}: {engine.name} can't do without")
 
 
-def job_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def dft_job_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a DFT job that the command was given."""
     options: dict[str, Any] = {}
     if chosen["processes"]:

@@ -13,8 +13,7 @@ from ase.formula import Formula
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.results.nodes import load
-from aiida_polymorph.structures import composition_formula, reduced_composition
+from aiida_polymorph.results.nodes import formula_of, load
 
 OUTPUTS = {
     "IntegrateWorkChain": "gibbs_energies",
@@ -142,11 +141,6 @@ def maker_of(data: orm.Data) -> orm.ProcessNode | None:
     """Return the process that returned a node, the first one of several; None if there is none."""
     links = data.base.links.get_incoming(orm.WorkChainNode, link_type=LinkType.RETURN).all_nodes()
     return min((node for node in links if node.process_label in OUTPUTS), key=lambda node: node.pk, default=None)
-
-
-def formula_of(structure: orm.StructureData) -> str:
-    """Return the formula of a formula unit."""
-    return composition_formula(reduced_composition(structure.get_ase().numbers))
 
 
 def output_of(process: orm.ProcessNode) -> FreeEnergyData | GibbsEnergiesData:

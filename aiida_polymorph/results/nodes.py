@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.structures import composition_formula, reduced_composition
 from aiida_polymorph.workflows.reasons import why_not
 
 IDENTIFIER = re.compile(r"\d+|[0-9a-fA-F]{8}(-[0-9a-fA-F-]*)?")
@@ -62,3 +63,8 @@ def set_made_by(process: orm.ProcessNode) -> StructureSetData:
             f"process {process.pk} is still under way; `aiida-polymorph status {process.pk}` shows how far"
         )
     raise ValueError(f"process {process.pk} made no set of structures: {why_not(process)}")
+
+
+def formula_of(structure: orm.StructureData) -> str:
+    """Return the formula of a formula unit."""
+    return composition_formula(reduced_composition(structure.get_ase().numbers))

@@ -14,9 +14,9 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.formats import read_structures
 from aiida_polymorph.references import available_references, find_references, load_references
 from aiida_polymorph.results.analysis import check_analysis, is_analysis
-from aiida_polymorph.results.nodes import is_identifier, load, structure_set
+from aiida_polymorph.results.nodes import formula_of, is_identifier, load, structure_set
 from aiida_polymorph.results.phase_nodes import MOST_LISTED, Phase, PhasesGiven, Source
-from aiida_polymorph.structures import StructureSet, composition_formula, reduced_composition
+from aiida_polymorph.structures import StructureSet
 
 ACCEPTED = (
     "accepted are structure files, nodes (the number or UUID of an analysis, a search, a relaxation, a set of "
@@ -166,11 +166,6 @@ def source_of_node(node: orm.Node) -> Source:
     except ValueError as error:
         raise ValueError(f"{error}; {ACCEPTED}") from error
     return Source(f"node {node.pk}", with_names(found), found)
-
-
-def formula_of(structure: orm.StructureData) -> str:
-    """Return the formula of a formula unit."""
-    return composition_formula(reduced_composition(structure.get_ase().numbers))
 
 
 def with_names(node: StructureSetData) -> StructureSet:

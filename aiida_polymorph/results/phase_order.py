@@ -11,7 +11,8 @@ from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.results.free_energies import OUTPUTS, formula_of
+from aiida_polymorph.results.free_energies import OUTPUTS
+from aiida_polymorph.results.nodes import formula_of
 
 
 def phase_order(composition: str | None) -> list[str]:
