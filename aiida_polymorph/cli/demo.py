@@ -39,7 +39,14 @@ LOWEST = 8
     show_default=True,
     help="How many structures are relaxed at each pressure.",
 )
-@click.option("--pressure", "pressures_gpa", type=Numbers(least=0.0), default="0,20,40,60", show_default=True)
+@click.option(
+    "--pressure",
+    "pressures_gpa",
+    type=Numbers(least=0.0),
+    default="0,20,40,60",
+    show_default=True,
+    help="Pressures in GPa.",
+)
 def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> None:
     """Search TiO2 with the Matsui-Akaogi potential, and end with its phase diagram.
 

@@ -45,7 +45,7 @@ STABLE: list[Column] = [("T (K)", "temperature_k", ".0f"), ("stable phases (GPa)
     "error_gpa",
     type=float,
     metavar="GPA",
-    help="Standard error of a line's pressure above which the line counts as undecided; 0.5 without it.",
+    help="Standard error of a line's pressure above which the line counts as undecided.  [0.5]",
 )
 @RENAMING
 @click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the diagram: .svg or .png.")

@@ -16,7 +16,7 @@ FORMATS = ("extxyz", "res", "cif")
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True))
-@pressure("Pressure at which the structures were relaxed; without it what the files say.")
+@pressure("Pressure at which the structures were relaxed; read from the files if left out.")
 @click.option("--label", default="", help="Label of the new node.")
 @AS_JSON
 @add_profile
@@ -46,7 +46,9 @@ def import_command(files: tuple[str, ...], pressure_gpa: float | None, label: st
 
 @click.command("export")
 @click.argument("node", metavar="NODE")
-@click.option("--format", "file_format", type=click.Choice(FORMATS), default="extxyz", show_default=True)
+@click.option(
+    "--format", "file_format", type=click.Choice(FORMATS), default="extxyz", show_default=True, help="File format."
+)
 @click.option(
     "-o", "--output", "output", type=click.Path(dir_okay=False), help="File to write; standard output if left out."
 )

@@ -244,6 +244,6 @@ REFERENCES = click.option(
     "references",
     multiple=True,
     metavar="PHASE",
-    help="Known phases: files, named by their stems, nodes, or phases that ship; without it all that ship for the "
+    help="Known phases: files, named by their stems, nodes, or phases that ship; if left out, all that ship for the "
     "composition.",
 )

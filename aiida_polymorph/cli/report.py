@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     help="Show a scan of enthalpies over pressure as well. May be given again.",
 )
 @click.option("--relative-to", metavar="PHASE", help="Phase whose enthalpy is taken as zero in the scans.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True, help="File to write."
+)
 @AS_JSON
 @add_profile
 def report_command(

@@ -74,6 +74,16 @@ def test_json_is_plain_and_without_nan(capsys) -> None:
     assert plain({"x": "text"}) == {"x": "text"}
 
 
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_each_option_says_what_it_is(name: str) -> None:
+    command = main.get_command(None, name)
+    assert command.help
+    assert command.help.strip()[0].isupper()
+    for option in (each for each in command.params if isinstance(each, click.Option)):
+        assert option.help, option.opts
+        assert option.help[0].isupper() or option.help.split()[0].rstrip(",") in ("equilibrium", "fast"), option.opts
+
+
 def test_table_aligns_and_shows_what_is_unknown() -> None:
     rows = [{"name": "rutile", "h": -39.81, "found": {2: 14, 4: 7}}, {"name": "x", "h": float("nan"), "found": {}}]
     columns = [("phase", "name", ""), ("H", "h", ".3f"), ("found", lambda row: counts_text(row["found"]), "")]

@@ -12,7 +12,9 @@ from aiida_polymorph.cli.output import print_json
 @click.argument("phase")
 @click.argument("node", required=False, metavar="[NODE]")
 @pressure("Pressure.", required=True)
-@click.option("--temperature", "temperature_k", type=click.FloatRange(min=0), required=True, metavar="K")
+@click.option(
+    "--temperature", "temperature_k", type=click.FloatRange(min=0), required=True, metavar="K", help="Temperature."
+)
 @AS_JSON
 @add_profile
 def explain_command(phase: str, node: str | None, pressure_gpa: float, temperature_k: float, as_json: bool) -> None:
