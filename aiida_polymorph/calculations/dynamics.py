@@ -1,27 +1,33 @@
-"""DynamicsCalculation: one task of molecular dynamics, plain LAMMPS input."""
+"""DynamicsCalculation: one task of molecular dynamics, plain LAMMPS input through aiida-lammps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida.engine import CalcJobProcessSpec
+from aiida_lammps.calculations.raw import LammpsRawCalculation
+from plumpy.utils import AttributesFrozendict
 
-from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.calculations.validation import problem_of, problem_of_lammps_code
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.lammps.scripts import SNAPSHOTS_FILE
 from aiida_polymorph.lammps.system import SCRIPT_FILE
-from aiida_polymorph.lammps.tasks import LOG_FILE, OUTPUT_PATTERNS, make_settings, task_files
+from aiida_polymorph.lammps.tasks import ERROR_FILE, LOG_FILE, OUTPUT_FILE, OUTPUT_PATTERNS, make_settings, task_files
+from aiida_polymorph.machine import ONE_PROCESS
 from aiida_polymorph.versioned import CodeVersion
 
 POSITIONS = "positions"
-ONE_PROCESS = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+
+MADE_INPUTS = ("script", "files", "filenames", "settings")
+"""Inputs of `lammps.raw` that are no inputs here: they follow from the crystal, the potential and the task."""
 
 
 def task_of(parameters: orm.Dict) -> tuple[str, dict[str, Any]]:
@@ -56,8 +62,12 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     return problem_of(potential.check_species, atoms.get_chemical_symbols())
 
 
-class DynamicsCalculation(CalcJob):
-    """Run one task of `aiida_polymorph.lammps.tasks` with `lmp`, which is all that the computer needs."""
+class DynamicsCalculation(LammpsRawCalculation):
+    """Run one task of `aiida_polymorph.lammps.tasks` with `lmp`, which is all that the computer needs.
+
+    This is aiida-lammps's `lammps.raw` calculation, whose script and files are made from the crystal, the potential and
+    the task. Its parser is not used: it ends with exit code 0 where LAMMPS never started.
+    """
 
     CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
@@ -65,6 +75,8 @@ class DynamicsCalculation(CalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
+        for name in MADE_INPUTS:
+            del spec.inputs[name]
         spec.input("crystal", valid_type=orm.StructureData, help="The atoms; positions come back in LAMMPS's frame.")
         spec.input("potential", valid_type=PotentialData, help="How to compute energies; one of LAMMPS.")
         spec.input(
@@ -82,7 +94,9 @@ class DynamicsCalculation(CalcJob):
         )
         spec.inputs.validator = validate_inputs
         spec.inputs["code"].help = "LAMMPS's executable, with EXTRA-FIX, KSPACE and what the potential needs."
+        spec.inputs["code"].validator = problem_of_lammps_code
         options = spec.inputs["metadata"]["options"]
+        options["input_filename"].default, options["output_filename"].default = SCRIPT_FILE, OUTPUT_FILE
         options["resources"].default = lambda: dict(ONE_PROCESS)
         options["withmpi"].default = False
         options["parser_name"].default = "polymorph.dynamics"
@@ -104,16 +118,20 @@ class DynamicsCalculation(CalcJob):
         positions = np.asarray(self.inputs[POSITIONS].get_array(POSITIONS)) if POSITIONS in self.inputs else None
         potential = self.inputs.potential.to_potential()
         files = task_files(task, self.inputs.crystal.get_ase(), potential, make_settings(task, settings), positions)
+        script = files.pop(SCRIPT_FILE)
         for name, text in files.items():
             (Path(folder.abspath) / name).write_text(text)
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", SCRIPT_FILE, "-log", LOG_FILE, "-screen", "none"]
-        code.stdout_name, code.stderr_name = "lammps.out", "lammps.err"
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.provenance_exclude_list = [name for name in (SNAPSHOTS_FILE, *potential.files) if name in files]
-        info.retrieve_list = [LOG_FILE, code.stdout_name, code.stderr_name]
+        info = self._raw_submission(folder, script)
+        (code,) = info.codes_info
+        code.cmdline_params += ["-log", LOG_FILE, "-screen", "none"]
+        code.stderr_name = ERROR_FILE
+        info.provenance_exclude_list += [name for name in (SNAPSHOTS_FILE, *potential.files) if name in files]
+        info.retrieve_list += [LOG_FILE, ERROR_FILE]
         info.retrieve_temporary_list = [(pattern, ".", 0) for pattern in OUTPUT_PATTERNS]
         return info
+
+    def _raw_submission(self, folder: Folder, script: str) -> CalcInfo:
+        """Return what `lammps.raw` makes of a script, which is no input of this process and so no node of its own."""
+        node = orm.SinglefileData.from_string(script, SCRIPT_FILE)
+        inputs = AttributesFrozendict({**self.inputs, "script": node})
+        return LammpsRawCalculation.prepare_for_submission(SimpleNamespace(inputs=inputs), folder)

@@ -12,7 +12,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_polymorph.calculations.resources import count_processes
-from aiida_polymorph.calculations.validation import problem_of
+from aiida_polymorph.calculations.validation import problem_of, problem_of_relax_code
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.machine import ONE_PROCESS
@@ -102,6 +102,7 @@ class RelaxSetCalculation(CalcJob):
         )
         spec.inputs.validator = validate_inputs
         spec.inputs["code"].help = "A Python with NumPy and the engine of the potential, as InstalledCode."
+        spec.inputs["code"].validator = problem_of_relax_code
         options = spec.inputs["metadata"]["options"]
         options["resources"].default = lambda: dict(ONE_PROCESS)
         options["withmpi"].default = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_polymorph.cli.output import say
@@ -47,25 +48,35 @@ def find_code(label: str | None) -> orm.AbstractCode:
     """Return the code that runs relaxations: the one named, or the one that `setup` made.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it is LAMMPS's executable.
     """
-    from aiida_polymorph.cli.profiles import RELAX_CODE
+    from aiida_polymorph.calculations.validation import problem_of_relax_code
+    from aiida_polymorph.cli.profiles import RELAX_CODE, RELAX_PLUGIN
 
-    return _load_code(label, RELAX_CODE)
+    return _accepted(_load_code(label, RELAX_CODE, (RELAX_PLUGIN,)), problem_of_relax_code)
 
 
 def find_lammps(label: str | None) -> orm.AbstractCode:
-    """Return the code of LAMMPS: the one named, or the one that `setup` made.
+    """Return the code of LAMMPS: the one named, or the one that `setup` made; codes for aiida-lammps are taken.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it is set up for something else.
     """
+    from aiida_polymorph.calculations.validation import LAMMPS_PLUGINS, problem_of_lammps_code
     from aiida_polymorph.cli.profiles import LAMMPS_CODE
 
-    return _load_code(label, LAMMPS_CODE)
+    return _accepted(_load_code(label, LAMMPS_CODE, LAMMPS_PLUGINS), problem_of_lammps_code)
 
 
-def _load_code(label: str | None, own: str) -> orm.AbstractCode:
+def _accepted(code: orm.AbstractCode, problem_of: Callable[[orm.AbstractCode], str | None]) -> orm.AbstractCode:
+    problem = problem_of(code)
+    if problem:
+        raise ValueError(problem)
+    return code
+
+
+def _load_code(label: str | None, own: str, plugins: Sequence[str]) -> orm.AbstractCode:
+    """Return the code of a label; without it the one that `setup` made, else the only one set up for the plugins."""
     from aiida import orm
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
@@ -76,7 +87,13 @@ def _load_code(label: str | None, own: str) -> orm.AbstractCode:
     try:
         return orm.load_code(f"{own}@{COMPUTER}")
     except (NotExistent, MultipleObjectsError) as error:
-        raise ValueError(f"there is no code {own}@{COMPUTER}; `aiida-polymorph setup` makes it") from error
+        query = orm.QueryBuilder().append(orm.AbstractCode, filters={"attributes.input_plugin": {"in": list(plugins)}})
+        found = [code for code in query.all(flat=True) if not code.is_hidden]
+        if len(found) == 1:
+            return found[0]
+        listed = ", ".join(code.full_label for code in found)
+        hint = f"choose one with --code: {listed}" if found else "`aiida-polymorph setup` makes it"
+        raise ValueError(f"there is no code {own}@{COMPUTER}; {hint}") from error
 
 
 def load_named_code(label: str) -> orm.AbstractCode:
@@ -94,21 +111,22 @@ def load_named_code(label: str) -> orm.AbstractCode:
         raise ValueError(f"there is no code {label}; `verdi code list` shows those there are") from error
 
 
-def potential_node(name_or_file: str) -> PotentialData:
+def potential_node(given: str) -> PotentialData:
     """Return the node of a potential, the same one each time as long as the potential stays the same.
+
+    Args:
+        given: the name of one that ships, a file, or the number, UUID or label of a node: `PotentialData`, or
+            aiida-lammps's `LammpsPotentialData`, which is converted.
 
     Raises:
         ValueError: if there is no such potential.
     """
-    from aiida import orm
+    from aiida_polymorph.cli.potentials import find_potential, stored_potential
+    from aiida_polymorph.potential import load_potential, shipped_potentials
 
-    from aiida_polymorph.data.potential import PotentialData
-    from aiida_polymorph.potential import load_potential
-
-    potential = load_potential(name_or_file)
-    known = orm.QueryBuilder().append(PotentialData, filters={"label": potential.name}).all(flat=True)
-    same = [node for node in known if node.to_potential() == potential]
-    return same[0] if same else PotentialData.from_potential(potential).store()
+    if given in shipped_potentials() or Path(given).is_file():
+        return stored_potential(load_potential(given))
+    return find_potential(given)
 
 
 def potential_of(sets: Sequence[StructureSetData]) -> PotentialData | None:

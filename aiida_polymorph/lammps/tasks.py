@@ -38,6 +38,8 @@ from aiida_polymorph.lammps.system import DATA_FILE, SCRIPT_FILE, data_file, lam
 from aiida_polymorph.potential import Potential
 
 LOG_FILE = "log.lammps"
+OUTPUT_FILE = "lammps.out"
+ERROR_FILE = "lammps.err"
 
 TASKS: Mapping[str, tuple[type[Settings], Callable[..., str]]] = {
     "minimise": (MinimiseSettings, scripts.minimise_script),

@@ -13,7 +13,7 @@ from aiida_polymorph.lammps.output import is_complete, last_error, neighbour_cut
 from aiida_polymorph.lammps.results import collect
 from aiida_polymorph.lammps.scripts import SNAPSHOTS_FILE
 from aiida_polymorph.lammps.system import energy_unit
-from aiida_polymorph.lammps.tasks import LOG_FILE
+from aiida_polymorph.lammps.tasks import ERROR_FILE, LOG_FILE, OUTPUT_FILE
 from aiida_polymorph.versioned import CodeVersion
 
 LAST_WORDS = 400
@@ -45,7 +45,8 @@ class DynamicsParser(Parser):
             return self.exit_codes.ERROR_LAMMPS.format(message=last_error(log))
         if log:
             return self.exit_codes.ERROR_STOPPED_EARLY
-        names = ("lammps.err", self.node.get_option("scheduler_stderr"), "lammps.out")
+        output = self.node.get_option("output_filename") or OUTPUT_FILE
+        names = (ERROR_FILE, self.node.get_option("scheduler_stderr"), output)
         words = next((text for text in (self._read(name).strip() for name in names) if text), "none")
         return self.exit_codes.ERROR_NOT_STARTED.format(message=words[-LAST_WORDS:])
 
