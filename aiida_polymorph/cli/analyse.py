@@ -48,7 +48,7 @@ def repeat_option(option: str, args: Sequence[str]) -> list[str]:
 @click.option(
     "--potential",
     "potential_name",
-    metavar="NAME|FILE",
+    metavar="NAME|FILE|NODE",
     help="Potential that made the sets; needed for imported sets only.",
 )
 @protocol_option(

@@ -81,8 +81,8 @@ class Setting(click.ParamType):
 @click.option(
     "--potential",
     "potential_name",
-    metavar="NAME|FILE",
-    help="Potential of the engine lammps: a YAML file, or one that ships (matsui-akaogi).",
+    metavar="NAME|FILE|NODE",
+    help="Potential of the engine lammps: a YAML file, a node, or one that ships (matsui-akaogi).",
 )
 @protocol_option(
     "Settings of the engines: fast, moderate (default), precise, or paper (those of arXiv:1909.08934).",

@@ -230,8 +230,9 @@ POTENTIAL = click.option(
     "--potential",
     "potential_name",
     required=True,
-    metavar="NAME|FILE",
-    help="Interatomic potential: a YAML file, or the name of a potential that ships (matsui-akaogi).",
+    metavar="NAME|FILE|NODE",
+    help="Interatomic potential: a YAML file, the name of a potential that ships (matsui-akaogi), or the number, UUID or "
+    "label of a node, PotentialData or aiida-lammps's LammpsPotentialData.",
 )
 CODE = click.option(
     "--code",
