@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import calcfunction
 from aiida_lammps.data.potential import LammpsPotentialData
 
 from aiida_polymorph.data.lammps_potential import SETTINGS
 from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
