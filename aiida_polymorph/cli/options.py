@@ -231,8 +231,8 @@ POTENTIAL = click.option(
     "potential_name",
     required=True,
     metavar="NAME|FILE|NODE",
-    help="Interatomic potential: a YAML file, the name of a potential that ships (matsui-akaogi), or the number, UUID or "
-    "label of a node, PotentialData or aiida-lammps's LammpsPotentialData.",
+    help="Interatomic potential: a YAML file, the name of a potential that ships (matsui-akaogi), or the number, UUID "
+    "or label of a node, PotentialData or aiida-lammps's LammpsPotentialData.",
 )
 CODE = click.option(
     "--code",
