@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from aiida_polymorph.data.free_energy import FreeEnergyData
     from aiida_polymorph.data.structures import StructureSetData
 
-METHODS = ("equilibrium", "switching", "harmonic")
-
 
 class Methods(click.ParamType):
     """Methods as `equilibrium,switching`."""
@@ -37,10 +35,12 @@ class Methods(click.ParamType):
         """Return the methods in the order given."""
         if isinstance(value, tuple):
             return value
-        methods = tuple(part.strip() for part in value.split(","))
-        unknown = [method for method in methods if method not in METHODS]
+        from aiida_polymorph.thermodynamics.free_energy.registry import method_names
+
+        methods, known = tuple(part.strip() for part in value.split(",")), method_names()
+        unknown = [method for method in methods if method not in known]
         if unknown:
-            self.fail(f"{', '.join(unknown)} is not a method; there are {', '.join(METHODS)}", param, ctx)
+            self.fail(f"{', '.join(unknown)} is not a method; there are {', '.join(known)}", param, ctx)
         return tuple(dict.fromkeys(methods))
 
 
@@ -175,12 +175,15 @@ def check_figure(file: str | None, methods: tuple[str, ...]) -> None:
     """Refuse a figure that could not be drawn or written in the end.
 
     Raises:
-        ValueError: if its ending is another one, its folder is not there, or all methods are harmonic.
+        ValueError: if its ending is another one, its folder is not there, or no method has an integrand.
     """
+    from aiida_polymorph.thermodynamics.free_energy.registry import load_method, method_names
+
     check_figure_file(file)
-    if file is not None and set(methods) == {"harmonic"}:
+    if file is not None and not any(load_method(method).has_curve for method in methods):
+        drawn = [name for name in method_names() if load_method(name).has_curve]
         raise ValueError(
-            "--figure plots the integrand of the methods equilibrium and switching; the harmonic method has none"
+            f"--figure plots the integrand of {' and '.join(drawn)}; the method {', '.join(methods)} has none"
         )
 
 
@@ -206,12 +209,17 @@ def check_sizes(sizes: tuple[int, ...] | None, finite_size: str | None, methods:
     Raises:
         ValueError: naming what is missing.
     """
+    from aiida_polymorph.thermodynamics.free_energy.registry import load_method
+
     if finite_size != "line":
         return
     if len(sizes or ()) < 2:
         raise ValueError("--finite-size line needs two sizes or more, for example --atoms 72,270")
-    if "harmonic" in methods:
-        raise ValueError("--finite-size line is for equilibrium and switching; harmonic energies are of infinite size")
+    infinite = [method for method in methods if load_method(method).is_infinite]
+    if infinite:
+        raise ValueError(
+            f"--finite-size line has no meaning for {', '.join(infinite)}, whose energies are of infinite size"
+        )
 
 
 def in_the_limit(structure: orm.StructureData, found: list[FreeEnergyData], methods: int) -> list[FreeEnergyData]:
@@ -240,12 +248,10 @@ def free_energy_builder(
 ) -> ProcessBuilder:
     """Return the builder of one free energy of a phase, and the known phases to look a lost one up in."""
     from aiida_polymorph.cli.nodes import tell_phase
-    from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
-    from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
+    from aiida_polymorph.workflows.free_energy import free_energy_process
 
     overrides = {"parameters": {**parameters, "method": method}}
-    process = HarmonicWorkChain if method == "harmonic" else FreeEnergyWorkChain
-    builder = process.get_builder_from_protocol(
+    builder = free_energy_process(method).get_builder_from_protocol(
         code, structure, potential, temperature, pressure_gpa, protocol, overrides
     )
     return tell_phase(builder, name, known)

@@ -31,6 +31,20 @@ MOST_PHASES = 100
 """In one call: each is a process of its own."""
 
 
+class AnchorMethod(click.ParamType):
+    """A method whose Gibbs energies integration may start from."""
+
+    name = "method"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of the method."""
+        from aiida_polymorph.thermodynamics.free_energy.registry import anchor_names
+
+        if value not in anchor_names():
+            self.fail(f"{value} is none of the methods {', '.join(anchor_names())}", param, ctx)
+        return str(value)
+
+
 @click.command("integrate")
 @phase_arguments()
 @POTENTIAL
@@ -44,8 +58,8 @@ MOST_PHASES = 100
 )
 @click.option(
     "--method",
-    type=click.Choice(["equilibrium", "switching"]),
-    help="How the absolute free energies at the lowest temperature are computed (Frenkel-Ladd).",
+    type=AnchorMethod(),
+    help="How absolute free energies at the lowest temperature are computed: equilibrium or switching (Frenkel-Ladd).",
 )
 @click.option(
     "--target-error",

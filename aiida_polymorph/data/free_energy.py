@@ -19,14 +19,24 @@ class FreeEnergyData(RecordData):
 
     Attributes for queries: `temperature`, `pressure_gpa`, `method`, `convention`, `finite_size`, `gibbs_energy`,
     `error`, `terms` (name -> [value, error]), `atoms`, `steps`, `volume`, `enthalpy` (each [value, error]),
-    `metastable`, `reason`, `became` (name of the phase that it turned into, None if unknown), `remarks`, `checks`.
+    `metastable`, `reason`, `became` (name of the phase that it turned into, None if unknown), `remarks`, `checks`;
+    `phase` (name, None where none was given), `composition` (formula of a formula unit) and `potential` (name),
+    `source` (under which source comparisons list it), which nodes of older versions don't have.
     """
 
     @classmethod
     def from_free_energy(
-        cls, found: FreeEnergy, curve: Mapping[str, np.ndarray] | None = None, became: str | None = None
+        cls,
+        found: FreeEnergy,
+        curve: Mapping[str, np.ndarray] | None = None,
+        became: str | None = None,
+        *,
+        phase: str | None = None,
+        composition: str | None = None,
+        potential: str | None = None,
+        source: str | None = None,
     ) -> Self:
-        """Make an unstored node."""
+        """Make an unstored node; the last four say of which phase it is, and where it is listed: see the attributes."""
         attributes: dict[str, Any] = {name: getattr(found, name) for name in PLAIN}
         return cls.from_record(
             curve or {},
@@ -38,6 +48,10 @@ class FreeEnergyData(RecordData):
             enthalpy=list(found.enthalpy),
             metastable=not found.reason,
             became=became,
+            phase=phase,
+            composition=composition,
+            potential=potential,
+            source=source,
             remarks=list(found.remarks),
             checks=dict(found.checks),
         )

@@ -9,7 +9,7 @@ import numpy as np
 from aiida_polymorph.landscape.source_comparison import COMPUTED, SOURCES, Comparison
 from aiida_polymorph.thermodynamics.diagrams.comparison import Agreement, agreement, lowest
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Place as StatePoint
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import StatePoint
 
 
 def comparison_entries(comparison: Comparison) -> list[dict[str, Any]]:

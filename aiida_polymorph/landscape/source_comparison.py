@@ -17,7 +17,7 @@ from aiida_polymorph.thermodynamics.diagrams.comparison import (
     relative_to,
 )
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Place as StatePoint
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import StatePoint
 
 COMPUTED = ("integration", "harmonic")
 SOURCES = (*COMPUTED, "basin")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,14 @@ from typing import Any
 from ase import Atoms
 
 from aiida_polymorph.lammps.settings import SweepSettings
-from aiida_polymorph.local.free_energy import Machine, NotMetastableError, compute_free_energy, relax_supercell
+from aiida_polymorph.local.free_energy import NotMetastableError, compute_free_energy, phase_of
+from aiida_polymorph.local.runner import follow
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.registry import checked_parameters
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.sweep import (
-    Sweep,
-    SweptPoint,
-    digest_sweeps,
-    isobar_from_sweeps,
-    sweep_settings,
-)
+from aiida_polymorph.thermodynamics.surfaces.sweep import SweptPoint, isobar_from_sweeps
+from aiida_polymorph.thermodynamics.surfaces.sweep_plan import SweepPlan
 
 
 def compute_isobar(
@@ -55,33 +50,16 @@ def compute_isobar(
         LammpsFailedError: if LAMMPS stops.
     """
     lowest, highest = min(temperatures), max(temperatures)
-    asked = FreeEnergyParameters.from_dict({"temperature": lowest, "pressure_gpa": pressure_gpa, **parameters})
+    asked = checked_parameters({"temperature": lowest, "pressure_gpa": pressure_gpa, **parameters})
     if not highest > lowest or asked.convention == "quantum":
         raise ValueError(f"an isobar needs two temperatures and a classical convention, got {list(temperatures)} K")
-    with tempfile.TemporaryDirectory() as temporary:
-        machine = Machine(folder or Path(temporary), potential, executable)
-        if start is None:
-            known = compute_free_energy(
-                atoms, potential, lowest, pressure_gpa, folder=machine.folder, executable=executable, **parameters
-            )
-            start = Estimate(known.gibbs_energy, known.error)
-        up, down = run_sweeps(machine, atoms, asked, highest, sweep_steps)
-    for each in (up, down):
-        if each.reason:
-            raise NotMetastableError(each.reason)
+    if start is None:
+        known = compute_free_energy(
+            atoms, potential, lowest, pressure_gpa, folder=folder, executable=executable, **parameters
+        )
+        start = Estimate(known.gibbs_energy, known.error)
+    sweeps = follow(SweepPlan(phase_of(atoms, potential), asked, highest, sweep_steps), potential, folder, executable)
+    if sweeps.ways is None or sweeps.reason:
+        raise NotMetastableError(sweeps.reason)
     kinetic_atoms = len(atoms) // formula_units_of(atoms.numbers) if asked.convention == "mass" else 0
-    return isobar_from_sweeps(up, down, start, temperatures, kinetic_atoms)
-
-
-def run_sweeps(
-    machine: Machine, atoms: Atoms, asked: FreeEnergyParameters, highest: float, steps: int
-) -> tuple[Sweep, Sweep]:
-    """Return the sweep from the temperature asked for up to the highest (K), and the one back.
-
-    Raises:
-        ValueError: if there are too few steps.
-        NotMetastableError: if the crystal transforms when it is relaxed at 0 K.
-    """
-    settings = sweep_settings(asked, highest, steps)
-    crystal, perfect = relax_supercell(machine, atoms, asked)
-    return digest_sweeps(crystal, machine.task("sweep", crystal, settings), settings, perfect)
+    return isobar_from_sweeps(*sweeps.ways, start, temperatures, kinetic_atoms)

@@ -28,7 +28,7 @@ WINDOW = 0.35
 """How far above the reference phase the plot reaches, eV per formula unit."""
 
 
-class Curve(NamedTuple):
+class PotentialCurve(NamedTuple):
     """Chemical potential of one phase relative to the reference at m pressures, eV per formula unit.
 
     Attributes:
@@ -44,7 +44,7 @@ class Curve(NamedTuple):
 
 def potential_curves(
     comparison: Comparison, source: str, temperature: float, pressures: np.ndarray
-) -> dict[str, Curve]:
+) -> dict[str, PotentialCurve]:
     """Return the chemical potentials of a source relative to the reference phase, without phases it knows nowhere.
 
     Args:
@@ -65,7 +65,7 @@ def potential_curves(
     if base is None:
         return {}
     return {
-        phase: Curve(
+        phase: PotentialCurve(
             values - base[0],
             np.zeros(len(pressures)) if phase == comparison.relative_to else np.hypot(errors, base[1]),
             known[phase],
@@ -76,7 +76,7 @@ def potential_curves(
 
 def _basin_curves(
     comparison: Comparison, temperature: float, pressures: np.ndarray, known: Mapping[str, Mapping[float, Estimate]]
-) -> dict[str, Curve]:
+) -> dict[str, PotentialCurve]:
     if not known:
         return {}
     table = comparison.basin
@@ -87,7 +87,7 @@ def _basin_curves(
     for phase, marks in known.items():
         row = table.names.index(phase)
         there = (curves.method[row] == "basin") & base
-        found[phase] = Curve(
+        found[phase] = PotentialCurve(
             np.where(there, curves.relative[row], np.nan),
             curves.error[row],
             {pressure: value for pressure, value in marks.items() if pressure in searched},
@@ -137,7 +137,7 @@ def potential_panels(
     return axes
 
 
-def _draw_curve(ax: Axes, pressures: np.ndarray, curve: Curve, colour: str, marker: str) -> None:
+def _draw_curve(ax: Axes, pressures: np.ndarray, curve: PotentialCurve, colour: str, marker: str) -> None:
     ax.plot(pressures, curve.values, color=colour, lw=1.2, zorder=3)
     low, high = curve.values - curve.errors, curve.values + curve.errors
     ax.fill_between(pressures, low, high, color=colour, alpha=0.18, lw=0, zorder=2)
@@ -146,7 +146,7 @@ def _draw_curve(ax: Axes, pressures: np.ndarray, curve: Curve, colour: str, mark
     ax.errorbar(at, values, errors, fmt=marker, ms=3.8, color=colour, elinewidth=0.8, mew=0.0, zorder=4)
 
 
-def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
+def _limits(curves: Sequence[PotentialCurve]) -> tuple[float, float]:
     """Return limits that show all that is below the reference phase, and up to `WINDOW` above it."""
     low = min([0.0, *(bound for curve in curves for bound in _bounds(curve, -1))])
     high = max([0.0, *(bound for curve in curves for bound in _bounds(curve, 1))])
@@ -155,14 +155,14 @@ def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
     return low - margin, top + margin
 
 
-def _bounds(curve: Curve, side: int) -> list[float]:
+def _bounds(curve: PotentialCurve, side: int) -> list[float]:
     """Return where error bars and bands end, at finite values."""
     bars = [mark.value + side * mark.error for mark in curve.marks.values()]
     band = curve.values + side * curve.errors
     return [*bars, *band[np.isfinite(band)].tolist()]
 
 
-def _height(panels: Sequence[Mapping[str, Curve]], phase: str) -> float:
+def _height(panels: Sequence[Mapping[str, PotentialCurve]], phase: str) -> float:
     """Return where the curve of a phase ends on the right, to name phases in the order of the curves."""
     for curves in panels:
         known = curves[phase].values[np.isfinite(curves[phase].values)] if phase in curves else np.zeros(0)

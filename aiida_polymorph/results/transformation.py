@@ -6,7 +6,7 @@ import numpy as np
 from aiida import orm
 from ase import Atoms
 
-from aiida_polymorph.calculations.functions.free_energy import parameters_of
+from aiida_polymorph.calculations.functions.plans import parameters_of
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.report.transformation import Motion, TransformationView
 from aiida_polymorph.structures import formula_units_of

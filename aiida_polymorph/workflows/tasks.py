@@ -1,4 +1,4 @@
-"""What the WorkChains of molecular dynamics share: inputs, and children that run one task each."""
+"""What the WorkChains of molecular dynamics share: their inputs, and the check that these fit together."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, WorkChain
+from aiida.engine import ProcessSpec, WorkChain
 
-from aiida_polymorph.calculations.functions.free_energy import displace
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.lammps.settings import EvaluateSettings, Settings
-from aiida_polymorph.plain import plain
-from aiida_polymorph.workflows.children import submit_once
-from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
 from aiida_polymorph.workflows.options import define_options, validate_options
-
-
-def task(name: str, settings: Settings) -> orm.Dict:
-    """Return the node that asks for a task."""
-    return orm.Dict({"task": name, "settings": plain(settings.to_dict())})
 
 
 def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
@@ -36,7 +26,7 @@ def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
 
 
 class DynamicsMixin(WorkChain):
-    """Inputs of a WorkChain that runs tasks of molecular dynamics on one phase, and how it runs them."""
+    """Inputs of a WorkChain that runs molecular dynamics on one phase."""
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -50,34 +40,21 @@ class DynamicsMixin(WorkChain):
             "phases",
             valid_type=StructureSetData,
             required=False,
-            help="Phases by name, of an analysis or known ones: what a phase that does not last is looked up in.",
+            help="Phases by name, of an analysis or known ones: what a phase that is not metastable is looked up in.",
         )
         spec.inputs.validator = validate_phase
-        spec.exit_code(401, "ERROR_JOB_FAILED", message="{label} failed: {message}")
 
-    def _shared(self) -> dict[str, orm.Data]:
-        """Return the inputs that every child takes."""
-        return {name: self.inputs[name] for name in ("code", "potential", "options") if name in self.inputs}
+    def _given(self, *names: str) -> dict[str, orm.Data]:
+        """Return the inputs of these names that are given."""
+        return {name: self.inputs[name] for name in names if name in self.inputs}
 
-    def _phases(self) -> dict[str, orm.Data]:
-        """Return the input `phases` for a child that takes it, if it is given."""
-        return {"phases": self.inputs.phases} if "phases" in self.inputs else {}
 
-    def _submit(
-        self, label: str, parameters: orm.Dict, crystal: orm.StructureData, positions: orm.ArrayData | None = None
-    ) -> orm.ProcessNode:
-        inputs = {**self._shared(), "crystal": crystal, "parameters": parameters}
-        inputs |= {} if positions is None else {"positions": positions}
-        return submit_once(self, label, DynamicsWorkChain, **inputs)
-
-    def _submit_phonons(self, label: str, crystal: orm.StructureData) -> orm.ProcessNode:
-        """Submit the forces on displaced supercells of a crystal."""
-        displaced = displace(crystal, self.inputs.parameters)
-        return self._submit(label, task("evaluate", EvaluateSettings()), displaced["supercell"], displaced["displaced"])
-
-    def _failed(self, label: str) -> ExitCode | None:
-        process = self.ctx[label]
-        if process.is_finished_ok:
-            return None
-        message = process.exit_message or f"it ended as {process.process_state.value}"
-        return self.exit_codes.ERROR_JOB_FAILED.format(label=f"{label} ({process.pk})", message=message)
+def define_name(spec: ProcessSpec) -> None:
+    """Define the input by which a result knows its phase."""
+    spec.input(
+        "name",
+        valid_type=orm.Str,
+        required=False,
+        serializer=orm.to_aiida_type,
+        help="Name of the phase, which the result keeps as its attribute `phase`.",
+    )

@@ -396,7 +396,7 @@ def test_a_file_without_entropies_or_with_other_phases(phases, tmp_path):
     [
         (["--figure", "x.pdf"], "must end in .svg or .png"),
         (["--figure", "/no/such/folder/x.png"], "folder of the figure file"),
-        (["--figure", "x.png", "--method", "harmonic"], "the harmonic method has none"),
+        (["--figure", "x.png", "--method", "harmonic"], "the method harmonic has none"),
     ],
 )
 def test_a_figure_that_could_not_be_drawn_is_refused_first(tmp_path, options, words):

@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.local.free_energy import ROUTES, Machine, compute_phonons, equilibrate
+from aiida_polymorph.local.free_energy import phase_of
+from aiida_polymorph.local.runner import Machine
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy.assembly import assemble, minimised
+from aiida_polymorph.thermodynamics.free_energy.assembly import assemble
+from aiida_polymorph.thermodynamics.free_energy.equilibrated import equilibrate
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import own_springs
+from aiida_polymorph.thermodynamics.free_energy.mean_cell import compute_phonons, relax_positions
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
+from aiida_polymorph.thermodynamics.free_energy.registry import load_method
 from aiida_polymorph.thermodynamics.free_energy.result import FreeEnergy
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import bulk_free_energy
 from aiida_polymorph.units import KCAL_PER_MOL
@@ -30,6 +33,7 @@ pytestmark = [
     ),
 ]
 
+ROUTES = ("equilibrium", "switching")
 BOUND = 0.05
 ERROR = 0.02
 """kcal/mol per TiO2. Their mean is held to the bound, each of them to that and two of its standard errors."""
@@ -48,22 +52,21 @@ def at_size(folder: Path, atoms: int) -> Size:
     """Both routes start from the same crystal in its mean cell."""
     known = load_references("TiO2")
     rutile = known[list(known.column("name", "")).index("rutile")]
-    machine = Machine(folder, load_potential("matsui-akaogi"))
+    potential = load_potential("matsui-akaogi")
+    machine, phase = Machine(folder, potential), phase_of(rutile, potential)
     asked = {
         method: FreeEnergyParameters(TEMPERATURE, 0.0, method, ERROR * KCAL_PER_MOL, target_atoms=atoms, seed=atoms)
         for method in ROUTES
     }
-    equilibration = equilibrate(machine, rutile, asked["equilibrium"])
-    start = equilibration.atoms
-    crystal, static = minimised(start, machine.task("minimise", start, MinimiseSettings()))
-    phonons = compute_phonons(machine, crystal)
+    equilibration = equilibrate(phase, asked["equilibrium"], machine).found
+    crystal, static = relax_positions(equilibration.atoms, machine)
+    phonons = compute_phonons(phase, crystal, 0.01, machine)
     own = own_springs(equilibration.mean_squares, TEMPERATURE)
     harmonic = (static + bulk_free_energy(phonons, TEMPERATURE) * len(crystal)) / formula_units_of(crystal.numbers)
+    outcomes = {method: load_method(method).route(crystal, own, asked[method], machine) for method in ROUTES}
     routes = {
-        method: assemble(
-            asked[method], equilibration, crystal, static, run(machine, crystal, own, asked[method]), phonons
-        )
-        for method, run in ROUTES.items()
+        method: assemble(asked[method], equilibration, crystal, static, outcome, phonons)
+        for method, outcome in outcomes.items()
     }
     return Size(routes, harmonic / KCAL_PER_MOL)
 

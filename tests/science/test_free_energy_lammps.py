@@ -13,24 +13,22 @@ from ase.units import kB
 pytest.importorskip("phonopy")
 
 from aiida_polymorph.lammps.results import part
-from aiida_polymorph.lammps.settings import MinimiseSettings, SpringsSettings
+from aiida_polymorph.lammps.settings import SpringsSettings
 from aiida_polymorph.lammps.tasks import LammpsFailedError
-from aiida_polymorph.local.free_energy import (
-    ROUTES,
-    Machine,
-    NotMetastableError,
-    compute_free_energy,
-    compute_phonons,
-    equilibrate,
-)
+from aiida_polymorph.local.free_energy import NotMetastableError, compute_free_energy, phase_of
+from aiida_polymorph.local.runner import Machine
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy.assembly import assemble, drift_reason, minimised
+from aiida_polymorph.thermodynamics.free_energy.assembly import assemble, drift_reason
+from aiida_polymorph.thermodynamics.free_energy.equilibrated import equilibrate
+from aiida_polymorph.thermodynamics.free_energy.equilibrium import POINTS
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import STIFFNESS, own_springs, quadrature, stage_mean
+from aiida_polymorph.thermodynamics.free_energy.mean_cell import compute_phonons, relax_positions
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.free_energy.routes import POINTS
+from aiida_polymorph.thermodynamics.free_energy.registry import load_method
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import bulk_free_energy, supercell_free_energy
+from aiida_polymorph.thermodynamics.plan import Sample, Task
 from aiida_polymorph.units import GPA, KB, KCAL_PER_MOL
 
 pytestmark = pytest.mark.skipif(
@@ -38,6 +36,7 @@ pytestmark = pytest.mark.skipif(
     reason="LAMMPS is not there: no `lmp` on PATH or beside this Python",
 )
 
+ROUTES = ("equilibrium", "switching")
 EPSILON, SIGMA = 119.8 * kB, 3.405
 """Argon."""
 
@@ -70,16 +69,16 @@ class Prepared:
         self.machine = Machine(folder, potential)
         self.parameters = parameters
         asked = FreeEnergyParameters.from_dict(parameters)
-        self.equilibration = equilibrate(self.machine, atoms, asked)
-        start = self.equilibration.atoms
-        self.crystal, self.static = minimised(start, self.machine.task("minimise", start, MinimiseSettings()))
+        phase = replace(phase_of(atoms, potential), is_finite=True)
+        self.equilibration = equilibrate(phase, asked, self.machine).found
+        self.crystal, self.static = relax_positions(self.equilibration.atoms, self.machine)
         self.own = own_springs(self.equilibration.mean_squares, asked.temperature)
-        self.phonons = compute_phonons(self.machine, self.crystal)
+        self.phonons = compute_phonons(phase, self.crystal, asked.symprec, self.machine)
         self.units = formula_units_of(self.crystal.numbers)
 
     def run(self, method, **more):
         asked = FreeEnergyParameters.from_dict({**self.parameters, "method": method, **more})
-        outcome = ROUTES[method](self.machine, self.crystal, self.own, asked)
+        outcome = load_method(method).route(self.crystal, self.own, asked, self.machine)
         return outcome, assemble(asked, self.equilibration, self.crystal, self.static, outcome, self.phonons)
 
 
@@ -122,7 +121,7 @@ def test_errors_of_a_stage_are_honest(cold):
     steps, strength = 400, float(quadrature(POINTS, 1 / STIFFNESS).points[0])
     springs = {"Ar": STIFFNESS * cold.own["Ar"]}
     settings = SpringsSettings(0.2, springs, ((strength, steps),) * 60, seed=7, **SLOW)
-    arrays = cold.machine.task("springs", cold.crystal, settings)
+    arrays = cold.machine.run(Task("springs", "springs", Sample("perfect", cold.crystal), settings)).arrays
     counts = {"Ar": len(cold.crystal)}
     stages = [part(arrays, f"stage_{number:02d}") for number in range(60)]
     values, errors, *_ = np.array([stage_mean(each, strength, springs, counts, 0.2) for each in stages]).T

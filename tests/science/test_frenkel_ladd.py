@@ -10,6 +10,14 @@ from ase import Atoms
 from aiida_polymorph.lammps.settings import SpringsSettings
 from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.einstein import einstein_free_energy, translation
+from aiida_polymorph.thermodynamics.free_energy.equilibrium import (
+    DRAWS,
+    POINTS,
+    digest_springs,
+    draws,
+    first_springs,
+    next_springs,
+)
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     STIFFNESS,
     allot_steps,
@@ -22,16 +30,7 @@ from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     truncation_error,
     virial_controls,
 )
-from aiida_polymorph.thermodynamics.free_energy.routes import (
-    DRAWS,
-    POINTS,
-    Target,
-    digest_springs,
-    draws,
-    first_springs,
-    next_springs,
-    springs_by_atom,
-)
+from aiida_polymorph.thermodynamics.free_energy.outcome import Target, springs_by_atom
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import KB
 

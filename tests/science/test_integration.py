@@ -5,7 +5,7 @@ import pytest
 
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.surfaces.integration import (
-    Curve,
+    SampledCurve,
     along_isobar,
     along_isotherm,
     closure,
@@ -33,12 +33,12 @@ def volume(temperature, pressure):
 
 def isobar(pressure, temperatures=(700.0, 1000.0, 1300.0, 1600.0), error=STEP):
     points = np.array(temperatures)
-    return Curve(points, enthalpy(points, pressure), np.full(len(points), error))
+    return SampledCurve(points, enthalpy(points, pressure), np.full(len(points), error))
 
 
 def isotherm(temperature, pressures=(0.0, 10.0, 20.0, 30.0, 40.0), error=STEP):
     points = np.array(pressures)
-    return Curve(points, volume(temperature, points), np.full(len(points), error))
+    return SampledCurve(points, volume(temperature, points), np.full(len(points), error))
 
 
 def start(temperature, pressure):

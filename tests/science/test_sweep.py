@@ -11,13 +11,16 @@ from ase.units import kB
 
 from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.lammps.tasks import LammpsFailedError
-from aiida_polymorph.local.free_energy import Machine, NotMetastableError, compute_free_energy, equilibrate
-from aiida_polymorph.local.isobar import compute_isobar, run_sweeps
+from aiida_polymorph.local.free_energy import NotMetastableError, compute_free_energy, phase_of
+from aiida_polymorph.local.isobar import compute_isobar
+from aiida_polymorph.local.runner import Machine
 from aiida_polymorph.potential import Potential
+from aiida_polymorph.thermodynamics.free_energy.equilibrated import equilibrate
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.integration import Curve, along_isobar
+from aiida_polymorph.thermodynamics.surfaces.integration import SampledCurve, along_isobar
 from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, digest_sweeps, isobar_from_sweeps
+from aiida_polymorph.thermodynamics.surfaces.sweep_plan import SweepPlan
 from aiida_polymorph.units import KB
 
 LOW, HIGH, SAMPLES = 700.0, 1600.0, 4000
@@ -157,11 +160,13 @@ def test_against_frenkel_ladd_at_both_ends(tmp_path):
 @needs_lammps
 def test_against_equilibrated_points(tmp_path):
     """Integration over four equilibrated points comes to the same within 0.1 meV; kT is 4 meV."""
-    crystal, machine, temperatures = bulk("Ar", "fcc", a=5.3), Machine(tmp_path, ARGON), (20.0, 30.0, 40.0, 50.0)
+    phase, machine = phase_of(bulk("Ar", "fcc", a=5.3), ARGON), Machine(tmp_path, ARGON)
+    temperatures = (20.0, 30.0, 40.0, 50.0)
     asked = [FreeEnergyParameters.from_dict({"temperature": t, **SETTINGS}) for t in temperatures]
-    points = [equilibrate(machine, crystal, each).enthalpy for each in asked]
-    curve = Curve(np.array(temperatures), *np.array(points).T)
-    swept = isobar_from_sweeps(*run_sweeps(machine, crystal, asked[0], 50.0, 5000), Estimate(0.0, 0.0), temperatures)
+    points = [equilibrate(phase, each, machine).enthalpy for each in asked]
+    curve = SampledCurve(np.array(temperatures), *np.array(points).T)
+    ways = SweepPlan(phase, asked[0], 50.0, 5000).follow(machine).ways
+    swept = isobar_from_sweeps(*ways, Estimate(0.0, 0.0), temperatures)
     for point in swept:
         expected = along_isobar(Estimate(0.0, 0.0), curve, 20.0, point.temperature)
         error = np.hypot(expected.error, point.gibbs_energy.error)

@@ -6,14 +6,16 @@ from ase.build import bulk
 
 from aiida_polymorph.lammps.settings import SwitchingSettings
 from aiida_polymorph.thermodynamics.free_energy.einstein import einstein_free_energy, translation
-from aiida_polymorph.thermodynamics.free_energy.routes import (
+from aiida_polymorph.thermodynamics.free_energy.outcome import Target
+from aiida_polymorph.thermodynamics.free_energy.switching import (
     PILOT_SWITCHING_STEPS,
-    Target,
+    Work,
     digest_switching,
     first_switching,
     next_switching,
+    pair_work,
+    switching_term,
 )
-from aiida_polymorph.thermodynamics.free_energy.switching import Work, pair_work, switching_term
 from aiida_polymorph.units import KB
 
 TEMPERATURE = 500.0

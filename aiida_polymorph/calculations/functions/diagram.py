@@ -28,6 +28,9 @@ ERROR_GPA = 0.5
 
 Node = FreeEnergyData | GibbsEnergiesData
 
+SOURCES_OF_OLDER = {"harmonic": "harmonic"}
+"""Source of free energies by a method, where their nodes don't say it; of all others it is integration."""
+
 
 @calcfunction
 def find_basin_diagram(
@@ -133,8 +136,8 @@ def losses(points: Sequence[Mapping[str, Any]]) -> dict[tuple[float, float], str
 
 
 def source_of(node: Node) -> str:
-    """Return by which source a node was made."""
-    return "harmonic" if node.value("method") == "harmonic" else "integration"
+    """Return by which source a node was made; nodes of older versions of free energies tell it by their method."""
+    return node.value("source") or SOURCES_OF_OLDER.get(node.value("method"), "integration")
 
 
 def grid_of(settings: Mapping[str, Any], usual: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

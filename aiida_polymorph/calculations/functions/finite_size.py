@@ -20,4 +20,6 @@ def extrapolate_sizes(structure: orm.StructureData, **sizes: FreeEnergyData) -> 
     """
     numbers = structure.get_ase().numbers
     found = infinite_size([node.to_free_energy() for node in sizes.values()], len(numbers) / formula_units_of(numbers))
-    return FreeEnergyData.from_free_energy(found)
+    first = next(iter(sizes.values()))
+    identity = {name: first.value(name) for name in ("phase", "composition", "potential", "source")}
+    return FreeEnergyData.from_free_energy(found, **identity)

@@ -1,4 +1,4 @@
-"""Calcfunction that integrates over a grid of temperatures and pressures."""
+"""Calcfunction that integrates over temperatures and pressures."""
 
 from __future__ import annotations
 
@@ -6,70 +6,95 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_polymorph.calculations.functions.free_energy import parameters_of
+from aiida_polymorph.calculations.functions.equilibrate import state_of
+from aiida_polymorph.calculations.functions.plans import Inputs, conclude, identity_of, look_up, phase_of
 from aiida_polymorph.calculations.functions.sweep import load_sweeps
+from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
-from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
-from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Gibbs, Place, State, gibbs_surface
-from aiida_polymorph.thermodynamics.surfaces.swept_surface import swept_surface
+from aiida_polymorph.data.potential import PotentialData
+from aiida_polymorph.thermodynamics.free_energy.methods import Found
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Gibbs, State
+from aiida_polymorph.thermodynamics.surfaces.integration_plan import IntegrationPlan, Wanted
+from aiida_polymorph.thermodynamics.surfaces.sweep_plan import Sweeps
 from aiida_polymorph.versioned import calcfunction
 
 
 @calcfunction
 def integrate_over_grid(
     structure: orm.StructureData,
+    potential: PotentialData,
     parameters: orm.Dict,
     temperatures: orm.List,
     pressures: orm.List,
-    places: orm.Dict,
-    failures: orm.List | None = None,
+    temperature_step: orm.Float,
+    pressure_step: orm.Float,
+    path_error: orm.Float,
+    sweep_steps: orm.Int,
+    isobars: orm.Str | None = None,
+    name: orm.Str | None = None,
+    failures: orm.Dict | None = None,
     **results: orm.Data,
 ) -> GibbsEnergiesData:
     """Return Gibbs energies at all temperatures and pressures.
 
+    The attribute `problem` says why there are none although the phase is metastable, if so.
+
     Args:
-        structure: gives the composition.
-        parameters: gives the convention.
+        structure: the phase, any cell of it.
+        potential: of LAMMPS.
+        parameters: see `FreeEnergyParameters`, without temperature and pressure.
         temperatures: asked for, K.
         pressures: asked for, GPa.
-        places: name of a result -> [temperature, pressure]; of sweeps the highest temperature.
-        failures: [highest temperature, pressure, reason] of sweeps without a result; given only where there are sweeps
-            along the isobars instead of points.
-        results: summaries of equilibrations, `state_...`, free energies, `reference_...`, and sweeps, `sweep_...`.
+        temperature_step: see `Wanted`, K.
+        pressure_step: see `Wanted`, GPa.
+        path_error: see `Wanted`, eV per formula unit.
+        sweep_steps: see `Wanted`.
+        isobars: see `Wanted`.
+        name: of the phase.
+        failures: label -> message of steps that failed.
+        results: of the other steps by label: summaries of equilibrations, `state_...`, free energies, `anchor_...`,
+            and sweeps, `sweep_...`.
     """
-    nodes = {kind: nodes_at(kind, places, results) for kind in ("state", "reference", "sweep")}
-    states = {place: state_of(node) for place, node in nodes["state"].items()}
-    references = {
-        place: Estimate(node.value("gibbs_energy"), node.value("error")) for place, node in nodes["reference"].items()
+    inputs: dict[str, Any] = {
+        "structure": structure,
+        "potential": potential,
+        "parameters": parameters,
+        "temperatures": temperatures,
+        "pressures": pressures,
+        "temperature_step": temperature_step,
+        "pressure_step": pressure_step,
+        "path_error": path_error,
+        "sweep_steps": sweep_steps,
+        "isobars": isobars,
     }
-    numbers = structure.get_ase().numbers
-    atoms = len(numbers) // formula_units_of(numbers)
-    convention = parameters_of(orm.Dict({**parameters.get_dict(), "temperature": 1.0})).convention
-    kinetic_atoms = 0 if convention == "unit" else atoms
-    grid = temperatures.get_list(), pressures.get_list(), kinetic_atoms
-    if failures is None:
-        found = gibbs_surface(states, references, *grid)
-    else:
-        sweeps = {place: load_sweeps(node) for place, node in nodes["sweep"].items() if not node.value("reason")}
-        broken = {place: node.value("reason") for place, node in nodes["sweep"].items() if place not in sweeps}
-        failed = {(reach, pressure): reason for reach, pressure, reason in failures.get_list()}
-        found = swept_surface(states, references, sweeps, broken | failed, *grid)
-    points = [point_of(each) for each in found]
-    return GibbsEnergiesData.from_record({}, convention=convention, points=points)
+    found = conclude(integration_plan(inputs), look_up(results, failures, part_result))
+    return GibbsEnergiesData.from_record(
+        {},
+        convention=found.convention,
+        points=[point_of(each) for each in found.points],
+        problem=found.problem,
+        **identity_of(structure, potential, name),
+    )
 
 
-def nodes_at(kind: str, places: orm.Dict, results: dict[str, Any]) -> dict[Place, Any]:
-    """Return the results of one kind by temperature and pressure."""
-    return {tuple(places[name]): node for name, node in results.items() if name.startswith(f"{kind}_")}
+def integration_plan(inputs: Inputs) -> IntegrationPlan:
+    """Return the plan of an integration over temperatures and pressures."""
+    numbers = ("temperature_step", "pressure_step", "path_error", "sweep_steps")
+    isobars = inputs.get("isobars")
+    wanted = Wanted(
+        temperatures=tuple(inputs["temperatures"].get_list()),
+        pressures=tuple(inputs["pressures"].get_list()),
+        isobars="points" if isobars is None else isobars.value,
+        **{name: inputs[name].value for name in numbers},
+    )
+    return IntegrationPlan(phase_of(inputs), inputs["parameters"].get_dict(), wanted)
 
 
-def state_of(summary: orm.Dict) -> State:
-    """Return what an equilibration told."""
-    if summary["reason"]:
-        return State(UNKNOWN, UNKNOWN, summary["reason"])
-    return State(Estimate(*summary["enthalpy"]), Estimate(*summary["volume"]))
+def part_result(node: Any) -> State | Found | Sweeps:
+    """Return what a process found that is a step of an integration."""
+    if isinstance(node, FreeEnergyData):
+        return Found(node.to_free_energy(), became=node.value("became"))
+    return state_of(node) if isinstance(node, orm.Dict) else load_sweeps(node)
 
 
 def point_of(found: Gibbs) -> dict[str, Any]:

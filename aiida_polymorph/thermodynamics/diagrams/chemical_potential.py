@@ -20,6 +20,7 @@ from math import erfc, sqrt
 
 import numpy as np
 
+from aiida_polymorph.thermodynamics.hermite import departures
 from aiida_polymorph.units import GPA, KB
 
 METHODS = ("basin", "surrogate", "extrapolated", "absent")
@@ -300,8 +301,8 @@ def _hermite(potentials: ChemicalPotentials, lower: int, upper: int, x: float) -
     step = (potentials.pressures[upper] - potentials.pressures[lower]) * GPA
     h0, h1 = potentials.enthalpy[:, lower], potentials.enthalpy[:, upper]
     linear = (1 - x) * h0 + x * h1
-    a, b = potentials.volume[:, lower] * step - (h1 - h0), (h1 - h0) - potentials.volume[:, upper] * step
-    bend = np.nan_to_num(x * (1 - x) * ((1 - x) * a + x * b))
+    slopes = departures(h1 - h0, potentials.volume[:, lower] * step, potentials.volume[:, upper] * step)
+    bend = np.nan_to_num(slopes.bend(x))
     error = (1 - x) * potentials.enthalpy_error[:, lower] + x * potentials.enthalpy_error[:, upper]
     return linear + bend, error
 

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aiida_polymorph.thermodynamics.hermite import departures
 from aiida_polymorph.thermodynamics.sampling.series import Estimate, difference
-from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import Place
+from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import StatePoint
 from aiida_polymorph.units import GPA, KB
 
-Surfaces = Mapping[str, Mapping[Place, Estimate]]
+Surfaces = Mapping[str, Mapping[StatePoint, Estimate]]
 """Phase -> place -> Gibbs energy, eV per formula unit; what is unknown is left out."""
 
 FEWEST_CORRELATED = 3
@@ -39,7 +40,9 @@ class Agreement(NamedTuple):
     rmse: float
 
 
-def relative_to(surfaces: Surfaces, reference: str, base: Mapping[Place, Estimate]) -> dict[str, dict[Place, Estimate]]:
+def relative_to(
+    surfaces: Surfaces, reference: str, base: Mapping[StatePoint, Estimate]
+) -> dict[str, dict[StatePoint, Estimate]]:
     """Return all Gibbs energies less that of one phase at the same place, where both are known.
 
     Errors count as independent; the phase itself is zero without an error.
@@ -59,7 +62,7 @@ def relative_to(surfaces: Surfaces, reference: str, base: Mapping[Place, Estimat
     }
 
 
-def lowest(surfaces: Surfaces) -> dict[Place, str]:
+def lowest(surfaces: Surfaces) -> dict[StatePoint, str]:
     """Return the phase of lowest Gibbs energy at each place where two or more are known, among these."""
     times = Counter(place for values in surfaces.values() for place in values)
     return {
@@ -102,8 +105,8 @@ def between(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Gibbs energies between pressures and their errors, shape (m,) each.
 
-    Cubics through both ends with the slopes dG/dP = V. The error is that of the ends, and half the difference between
-    the parabolas that leave out the slope at one end each: what the curve may do in between.
+    Cubics through both ends with the slopes dG/dP = V; see `thermodynamics.hermite`. The error is that of the ends, and
+    the cubic's own doubt: what the curve may do in between.
 
     Args:
         pressures: rising, GPa, shape (n,).
@@ -117,11 +120,10 @@ def between(
         inside = (at >= pressures[low]) & (at <= pressures[low + 1])
         step = pressures[low + 1] - pressures[low]
         x, rise = (at[inside] - pressures[low]) / step, values[low + 1] - values[low]
-        slopes = volumes[low : low + 2] * GPA * step
-        left, right = slopes[0] - rise, rise - slopes[1]
-        result[inside] = values[low] + x * rise + x * (1 - x) * ((1 - x) * left + x * right)
+        slopes = departures(rise, *(volumes[low : low + 2] * GPA * step))
+        result[inside] = values[low] + x * rise + slopes.bend(x)
         ends = (1 - x) * errors[low] + x * errors[low + 1]
-        doubt[inside] = np.hypot(ends, x * (1 - x) * (right - left) / 2)
+        doubt[inside] = np.hypot(ends, slopes.doubt(x))
     exact = np.searchsorted(pressures, at).clip(max=len(pressures) - 1)
     hit = pressures[exact] == at
     result[hit], doubt[hit] = values[exact[hit]], errors[exact[hit]]

@@ -1,4 +1,4 @@
-"""From the runs of a phase to its Gibbs energy: the steps that a WorkChain and a run on this machine share."""
+"""From the runs of a phase to its Gibbs energy: what follows from each of them, and the sum of the terms."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ase import Atoms
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.symmetry import space_group, unturned_primitive_cell
+from aiida_polymorph.thermodynamics.free_energy.outcome import Outcome
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.free_energy.result import (
     FreeEnergy,
     logarithmic_correction,
     wavelength_term,
 )
-from aiida_polymorph.thermodynamics.free_energy.routes import Outcome
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import (
     Phonons,
     bulk_free_energy,

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from aiida_polymorph.lammps.settings import EquilibrateSettings
-from aiida_polymorph.thermodynamics.free_energy.result import CONVENTIONS, FINITE_SIZE, METHODS
-from aiida_polymorph.thermodynamics.free_energy.routes import Target
+from aiida_polymorph.thermodynamics.free_energy.outcome import Target
+from aiida_polymorph.thermodynamics.free_energy.result import CONVENTIONS, FINITE_SIZE
 from aiida_polymorph.units import KCAL_PER_MOL
 
 DEFAULT_ERROR = round(0.1 * KCAL_PER_MOL, 6)
@@ -21,12 +21,13 @@ FEWEST_SAMPLES = 20
 
 @dataclass(frozen=True)
 class FreeEnergyParameters:
-    """What to compute, how well, and how.
+    """What to compute, how well, and how; `registry.checked_parameters` checks what depends on the method.
 
     Attributes:
         temperature: K.
         pressure_gpa: GPa.
-        method: `equilibrium` or `switching` (Frenkel-Ladd), or `harmonic` (quasi-harmonic, by phonons).
+        method: name of one of `registry`: `equilibrium` or `switching` (Frenkel-Ladd), `harmonic` (quasi-harmonic, by
+            phonons), or one that another package brings.
         target_error: wanted standard error, eV per formula unit.
         max_steps: of molecular dynamics at most for the springs or the switching.
         target_atoms: about how many atoms the supercell has.
@@ -36,7 +37,8 @@ class FreeEnergyParameters:
         seed: of all random numbers.
         symprec: spglib's tolerance, angstrom.
         equilibrate: settings of `lammps.settings.EquilibrateSettings` that differ from its own.
-        dynamics: `timestep_fs`, `damping_fs`, `equilibration_steps` of the springs or the switching.
+        dynamics: settings of the method's own runs, `methods.Method.dynamics`: `timestep_fs`, `damping_fs`,
+            `equilibration_steps` of the springs or the switching.
 
     Raises:
         ValueError: naming the parameter, its value and what is allowed.
@@ -62,16 +64,12 @@ class FreeEnergyParameters:
                 raise ValueError(f"{name} is {value!r}, must be a positive number")
         if not isinstance(self.pressure_gpa, int | float) or not math.isfinite(self.pressure_gpa):
             raise ValueError(f"pressure_gpa is {self.pressure_gpa!r}, must be a finite number")
-        for name, known in (("method", METHODS), ("convention", CONVENTIONS), ("finite_size", FINITE_SIZE)):
+        for name, known in (("convention", CONVENTIONS), ("finite_size", FINITE_SIZE)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, must be one of {', '.join(known)}")
         self._check_settings()
 
     def _check_settings(self) -> None:
-        known = {"timestep_fs", "damping_fs", "equilibration_steps"}
-        unknown = set(self.dynamics) - (known | {"interval"} if self.method == "equilibrium" else known)
-        if unknown:
-            raise ValueError(f"dynamics: unknown setting {', '.join(sorted(unknown))} for the method {self.method}")
         twice = set(self.equilibrate) & {"temperature", "pressure_gpa", "seed"}
         if twice:
             raise ValueError(f"equilibrate: {', '.join(sorted(twice))} can't be set there")

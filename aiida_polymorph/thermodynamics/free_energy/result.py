@@ -13,7 +13,6 @@ from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import KB
 
-METHODS = ("equilibrium", "switching", "harmonic")
 CONVENTIONS = ("unit", "mass", "quantum")
 """Thermal wavelength 1 angstrom for every atom; each element's own; that, and the harmonic quantum correction."""
 
@@ -28,7 +27,7 @@ class FreeEnergy:
     Attributes:
         temperature: K.
         pressure_gpa: GPa.
-        method: one of `METHODS`.
+        method: name of one of `methods`.
         convention: one of `CONVENTIONS`.
         finite_size: how the term `finite_size` was found, one of `FINITE_SIZE`, or `line` (`infinite_size`).
         terms: name -> value and error; their sum is the Gibbs energy.
@@ -38,7 +37,7 @@ class FreeEnergy:
         enthalpy: without kinetic energy, eV per formula unit, with error; nan if unknown.
         reason: why this is not a number of the phase asked for, "" if it is.
         remarks: what else the reader should know.
-        checks: dissipation and the like, eV per formula unit; `offset` and `drift` have none, see `routes.Outcome`.
+        checks: dissipation and the like, eV per formula unit; `offset` and `drift` have none, see `outcome.Outcome`.
     """
 
     temperature: float
@@ -64,6 +63,11 @@ class FreeEnergy:
     def error(self) -> float:
         """Standard error of the sum, eV per formula unit."""
         return float(np.sqrt(sum(term.error**2 for term in self.terms.values())))
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is a number."""
+        return bool(self.terms) and bool(np.isfinite(self.gibbs_energy))
 
     def with_terms(self, **terms: Estimate) -> FreeEnergy:
         """Return the same with terms added or replaced."""

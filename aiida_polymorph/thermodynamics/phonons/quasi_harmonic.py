@@ -1,9 +1,9 @@
 """Gibbs energies of crystals in the quasi-harmonic approximation: phonons of several cells, without dynamics.
 
-The cells of a phase are relaxed at 0 K at a ladder of pressures. F(V, T) + P V, of the infinite crystal, is lowest at
-the volume that the crystal has at temperature and pressure. At each volume the shape of the cell and the positions are
-those of 0 K, which costs G in second order only. Errors are those of the interpolation between cells; what vibrations
-have beyond the harmonic approximation is not among them.
+The cells of a phase are relaxed at 0 K at the pressures of a volume grid. F(V, T) + P V, of the infinite crystal, is
+lowest at the volume that the crystal has at temperature and pressure. At each volume the shape of the cell and the
+positions are those of 0 K, which costs G in second order only. Errors are those of the interpolation between cells;
+what vibrations have beyond the harmonic approximation is not among them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyPara
 from aiida_polymorph.thermodynamics.free_energy.result import CONVENTIONS, UNKNOWN, FreeEnergy, wavelength_term
 from aiida_polymorph.thermodynamics.phonons.volume_grid import (
     VOLUME_NOISE,
-    Rung,
+    GridCell,
     by_volume,
-    check_rungs,
+    check_cells,
     imaginary_shares,
-    usable_rungs,
+    usable_cells,
 )
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import GPA
 
-FEWEST_RUNGS = 3
+FEWEST_CELLS = 3
 """Cells without imaginary modes that an interpolation with an error needs."""
 
 SMALLEST_ERROR = 1e-5
@@ -43,7 +43,7 @@ IDLE = ("max_steps", "finite_size", "seed", "equilibrate", "dynamics")
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class VolumeCurve:
     """A quantity over the volume by two interpolations; how far they are apart is the error.
 
     Both are called with volumes (angstrom^3 per formula unit) and the order of the derivative.
@@ -58,7 +58,7 @@ class Curve:
 
 
 def quasi_harmonic(
-    rungs: Sequence[Rung], temperature: float, pressure_gpa: float = 0.0, convention: str = "unit"
+    cells: Sequence[GridCell], temperature: float, pressure_gpa: float = 0.0, convention: str = "unit"
 ) -> FreeEnergy:
     """Return the Gibbs energy at the volume where F + P V is lowest.
 
@@ -70,7 +70,8 @@ def quasi_harmonic(
     remark. Where then no minimum is left between the cells, all numbers are nan, and the reason says why.
 
     Args:
-        rungs: cells of one phase, the same atoms, as at the pressures of `rungs.ladder`, in any order; 6 are good.
+        cells: of one phase, the same atoms, as at the pressures of `volume_grid.grid_pressures`, in any order; 6 are
+            good.
         temperature: K.
         pressure_gpa: GPa.
         convention: one of `CONVENTIONS`.
@@ -80,24 +81,24 @@ def quasi_harmonic(
             pressure or convention is not allowed.
     """
     _check_state(temperature, pressure_gpa, convention)
-    check_rungs(rungs)
-    kept, remarks = usable_rungs(rungs, pressure_gpa)
-    blank = _blank(rungs[0], temperature, pressure_gpa, convention)
-    blank = replace(blank, steps=sum(rung.phonons.displacements for rung in rungs), remarks=remarks)
-    if len(kept) < FEWEST_RUNGS:
-        return _unknown(blank, f"{len(kept)} cells can be used, {FEWEST_RUNGS} are needed")
+    check_cells(cells)
+    kept, remarks = usable_cells(cells, pressure_gpa)
+    blank = _blank(cells[0], temperature, pressure_gpa, convention)
+    blank = replace(blank, steps=sum(cell.phonons.displacements for cell in cells), remarks=remarks)
+    if len(kept) < FEWEST_CELLS:
+        return _unknown(blank, f"{len(kept)} cells can be used, {FEWEST_CELLS} are needed")
     curves = _curves(kept, temperature, convention)
     volume, side = _minimum(kept, curves, pressure_gpa)
     if side:
         edge = kept[0] if side < 0 else kept[-1]
         where = f"{'below' if side < 0 else 'above'} {edge.volume:.3f} angstrom^3, that of {edge.pressure_gpa:g} GPa"
         return _unknown(blank, f"the minimum of F + P V is outside of the cells: {where}")
-    if any(rung.phonons.soft_bulk > 0 for rung in _beside(by_volume(rungs), volume)):
+    if any(cell.phonons.soft_bulk > 0 for cell in _beside(by_volume(cells), volume)):
         return _unknown(blank, f"the minimum of F + P V, {volume:.3f} angstrom^3, is beside a cell that is unstable")
     return _at_minimum(blank, kept, curves, volume)
 
 
-def harmonic(rung: Rung, temperature: float, convention: str = "unit") -> FreeEnergy:
+def harmonic(cell: GridCell, temperature: float, convention: str = "unit") -> FreeEnergy:
     """Return the Gibbs energy of the cell of 0 K, at the pressure that it was relaxed at.
 
     What thermal expansion lowers it by can't be told from one cell: the errors of volume and vibrations are nan. All
@@ -106,22 +107,22 @@ def harmonic(rung: Rung, temperature: float, convention: str = "unit") -> FreeEn
     Raises:
         ValueError: if the temperature is not positive or the convention unknown.
     """
-    _check_state(temperature, rung.pressure_gpa, convention)
-    blank = _blank(rung, temperature, rung.pressure_gpa, convention)
-    if rung.phonons.soft_bulk > 0:
-        return _unknown(blank, imaginary_shares([rung]))
-    floor, work = SMALLEST_ERROR * rung.atoms_per_unit, rung.enthalpy - rung.energy
-    parts = rung.vibrations(temperature, convention)
+    _check_state(temperature, cell.pressure_gpa, convention)
+    blank = _blank(cell, temperature, cell.pressure_gpa, convention)
+    if cell.phonons.soft_bulk > 0:
+        return _unknown(blank, imaginary_shares([cell]))
+    floor, work = SMALLEST_ERROR * cell.atoms_per_unit, cell.enthalpy - cell.energy
+    parts = cell.vibrations(temperature, convention)
     vibrations = {name: Estimate(value, np.nan) for name, value in parts.items()}
     found = blank.with_terms(
-        static=Estimate(rung.energy, floor), pressure_volume=Estimate(work, np.nan), **vibrations
+        static=Estimate(cell.energy, floor), pressure_volume=Estimate(work, np.nan), **vibrations
     ).with_remark("in the cell of 0 K: thermal expansion is left out, and the error unknown")
-    enthalpy = Estimate(rung.enthalpy + rung.thermal_energy(temperature, convention), np.nan)
-    return replace(found, volume=Estimate(rung.volume, np.nan), enthalpy=enthalpy)
+    enthalpy = Estimate(cell.enthalpy + cell.thermal_energy(temperature, convention), np.nan)
+    return replace(found, volume=Estimate(cell.volume, np.nan), enthalpy=enthalpy)
 
 
-def further(
-    rungs: Sequence[Rung], temperature: float, pressure_gpa: float = 0.0, convention: str = "unit"
+def further_pressures(
+    cells: Sequence[GridCell], temperature: float, pressure_gpa: float = 0.0, convention: str = "unit"
 ) -> tuple[float, ...]:
     """Return two pressures more to relax at, GPa, on the side where the minimum of F + P V lies.
 
@@ -131,12 +132,12 @@ def further(
         ValueError: as `quasi_harmonic`.
     """
     _check_state(temperature, pressure_gpa, convention)
-    check_rungs(rungs)
-    kept, _ = usable_rungs(rungs, pressure_gpa)
-    if len(kept) < FEWEST_RUNGS:
+    check_cells(cells)
+    kept, _ = usable_cells(cells, pressure_gpa)
+    if len(kept) < FEWEST_CELLS:
         return ()
     _, side = _minimum(kept, _curves(kept, temperature, convention), pressure_gpa)
-    ordered = by_volume(rungs)
+    ordered = by_volume(cells)
     edge, last = (kept[0], ordered[0]) if side < 0 else (kept[-1], ordered[-1])
     if not side or edge is not last:
         return ()
@@ -145,19 +146,19 @@ def further(
 
 
 def assemble_quasi_harmonic(
-    parameters: FreeEnergyParameters, rungs: Sequence[Rung], failed: Sequence[str] = ()
+    parameters: FreeEnergyParameters, cells: Sequence[GridCell], failed: Sequence[str] = ()
 ) -> FreeEnergy:
     """Return what was asked for, with remarks on what was not heeded or not reached.
 
     Args:
         parameters: what was asked; temperature, pressure, convention and target_error count here.
-        rungs: see `quasi_harmonic`.
-        failed: why cells of the ladder are not among them.
+        cells: see `quasi_harmonic`.
+        failed: why cells of the volume grid are not among them.
 
     Raises:
         ValueError: as `quasi_harmonic`.
     """
-    found = quasi_harmonic(rungs, parameters.temperature, parameters.pressure_gpa, parameters.convention)
+    found = quasi_harmonic(cells, parameters.temperature, parameters.pressure_gpa, parameters.convention)
     standard = FreeEnergyParameters(parameters.temperature)
     idle = [name for name in IDLE if getattr(parameters, name) != getattr(standard, name)]
     notes = [*failed, *(f"{name} has no meaning for the method harmonic" for name in idle)]
@@ -174,33 +175,33 @@ def _check_state(temperature: float, pressure_gpa: float, convention: str) -> No
         raise ValueError(f"convention is {convention!r}, must be one of {', '.join(CONVENTIONS)}")
 
 
-def _curves(rungs: Sequence[Rung], temperature: float, convention: str) -> dict[str, Curve]:
+def _curves(cells: Sequence[GridCell], temperature: float, convention: str) -> dict[str, VolumeCurve]:
     """Return the terms of the Helmholtz energy that depend on volume."""
-    vibrations = [rung.vibrations(temperature, convention) for rung in rungs]
-    curves = {name: _spline(rungs, [each[name] for each in vibrations]) for name in vibrations[0]}
-    return {"static": _static(rungs), **curves}
+    vibrations = [cell.vibrations(temperature, convention) for cell in cells]
+    curves = {name: _spline(cells, [each[name] for each in vibrations]) for name in vibrations[0]}
+    return {"static": _static(cells), **curves}
 
 
-def _static(rungs: Sequence[Rung]) -> Curve:
+def _static(cells: Sequence[GridCell]) -> VolumeCurve:
     """Return the static energy with slopes of -P, and without."""
-    volumes, energies = (np.array([getattr(rung, name) for rung in rungs]) for name in ("volume", "energy"))
-    slopes = [-rung.pressure_gpa * GPA for rung in rungs]
-    return Curve(CubicHermiteSpline(volumes, energies, slopes), _spline(rungs, energies).best)
+    volumes, energies = (np.array([getattr(cell, name) for cell in cells]) for name in ("volume", "energy"))
+    slopes = [-cell.pressure_gpa * GPA for cell in cells]
+    return VolumeCurve(CubicHermiteSpline(volumes, energies, slopes), _spline(cells, energies).best)
 
 
-def _spline(rungs: Sequence[Rung], values: ArrayLike) -> Curve:
+def _spline(cells: Sequence[GridCell], values: ArrayLike) -> VolumeCurve:
     """Return a cubic spline (a parabola for 3 cells) and one of a degree less."""
-    volumes, degree = [rung.volume for rung in rungs], min(3, len(rungs) - 1)
-    return Curve(*(make_interp_spline(volumes, values, k) for k in (degree, degree - 1)))
+    volumes, degree = [cell.volume for cell in cells], min(3, len(cells) - 1)
+    return VolumeCurve(*(make_interp_spline(volumes, values, k) for k in (degree, degree - 1)))
 
 
-def _minimum(rungs: Sequence[Rung], curves: Mapping[str, Curve], pressure_gpa: float) -> tuple[float, int]:
+def _minimum(cells: Sequence[GridCell], curves: Mapping[str, VolumeCurve], pressure_gpa: float) -> tuple[float, int]:
     """Return the volume where F + P V is lowest, nan if at an end, and 0 or the side of that end, -1 or 1."""
 
     def gibbs(volume: ArrayLike) -> np.ndarray:
         return sum(curve.best(volume) for curve in curves.values()) + pressure_gpa * GPA * np.asarray(volume)
 
-    grid = np.linspace(rungs[0].volume, rungs[-1].volume, GRID)
+    grid = np.linspace(cells[0].volume, cells[-1].volume, GRID)
     lowest = int(np.argmin(gibbs(grid)))
     if lowest in (0, GRID - 1):
         return float("nan"), 1 if lowest else -1
@@ -208,17 +209,19 @@ def _minimum(rungs: Sequence[Rung], curves: Mapping[str, Curve], pressure_gpa: f
     return float(minimize_scalar(gibbs, bounds=bounds, method="bounded", options={"xatol": 1e-9}).x), 0
 
 
-def _beside(ordered: Sequence[Rung], volume: float, reach: int = 1) -> Sequence[Rung]:
+def _beside(ordered: Sequence[GridCell], volume: float, reach: int = 1) -> Sequence[GridCell]:
     """Return the cells around a volume, `reach` on both sides."""
-    right = int(np.searchsorted([rung.volume for rung in ordered], volume))
+    right = int(np.searchsorted([cell.volume for cell in ordered], volume))
     return ordered[max(0, right - reach) : right + reach]
 
 
-def _at_minimum(blank: FreeEnergy, rungs: Sequence[Rung], curves: Mapping[str, Curve], volume: float) -> FreeEnergy:
+def _at_minimum(
+    blank: FreeEnergy, cells: Sequence[GridCell], curves: Mapping[str, VolumeCurve], volume: float
+) -> FreeEnergy:
     """Return the Gibbs energy at a volume where the curves are as far apart as around it."""
-    around = _beside(rungs, volume, reach=2)
+    around = _beside(cells, volume, reach=2)
     window = np.linspace(around[0].volume, around[-1].volume, GRID)
-    floor, pressure = SMALLEST_ERROR * rungs[0].atoms_per_unit, blank.pressure_gpa * GPA
+    floor, pressure = SMALLEST_ERROR * cells[0].atoms_per_unit, blank.pressure_gpa * GPA
     terms = {
         name: Estimate(float(curve.best(volume)), float(np.hypot(curve.error(window), floor)))
         for name, curve in curves.items()
@@ -228,8 +231,8 @@ def _at_minimum(blank: FreeEnergy, rungs: Sequence[Rung], curves: Mapping[str, C
     spread = float(np.hypot(slopes / stiffness, VOLUME_NOISE * volume))
     # G is lowest at this volume: an error of it counts in second order.
     work = Estimate(pressure * volume, stiffness * spread**2 / 2)
-    thermal = [rung.thermal_energy(blank.temperature, blank.convention) for rung in rungs]
-    heat = _spline(rungs, thermal)
+    thermal = [cell.thermal_energy(blank.temperature, blank.convention) for cell in cells]
+    heat = _spline(cells, thermal)
     push = float(curves["static"].best(volume, 1)) + pressure
     enthalpy = Estimate(
         terms["static"].value + work.value + float(heat.best(volume)),
@@ -239,9 +242,9 @@ def _at_minimum(blank: FreeEnergy, rungs: Sequence[Rung], curves: Mapping[str, C
     return replace(found, volume=Estimate(volume, spread), enthalpy=enthalpy)
 
 
-def _blank(rung: Rung, temperature: float, pressure_gpa: float, convention: str) -> FreeEnergy:
+def _blank(cell: GridCell, temperature: float, pressure_gpa: float, convention: str) -> FreeEnergy:
     """Return a Gibbs energy without the terms that depend on volume."""
-    wavelengths = {"wavelengths": Estimate(wavelength_term(rung.crystal, temperature), 0.0)}
+    wavelengths = {"wavelengths": Estimate(wavelength_term(cell.crystal, temperature), 0.0)}
     return FreeEnergy(
         temperature=temperature,
         pressure_gpa=pressure_gpa,
@@ -249,8 +252,8 @@ def _blank(rung: Rung, temperature: float, pressure_gpa: float, convention: str)
         convention=convention,
         finite_size="none",
         terms={} if convention == "unit" else wavelengths,
-        atoms=len(rung.crystal),
-        steps=rung.phonons.displacements,
+        atoms=len(cell.crystal),
+        steps=cell.phonons.displacements,
         volume=UNKNOWN,
     )
 

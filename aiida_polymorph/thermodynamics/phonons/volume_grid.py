@@ -21,16 +21,16 @@ from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import (
 from aiida_polymorph.units import GPA, KB
 
 GRUENEISEN = 2.0
-"""Grueneisen parameter for which a ladder reaches down to the thermal pressure; of most crystals it is 1 to 2."""
+"""Grueneisen parameter for which the grid reaches down to the thermal pressure; of most crystals it is 1 to 2."""
 
 ZERO_POINT = 300.0
 """Zero-point vibrations press like classical ones at about this temperature (3/8 of a Debye temperature), K."""
 
 STEPS = 4
-"""Steps of a ladder from a pressure down to that less the thermal one."""
+"""Steps of the grid from a pressure down to that less the thermal one."""
 
-MOST_RUNGS = 16
-"""A ladder over a wide range of pressures has so many rungs."""
+MOST_CELLS = 16
+"""At most so many cells are on the grid, also over a wide range of pressures."""
 
 LARGEST_STRETCH = 1.3
 """A cell that grows or shrinks by more than this factor has lost its crystal."""
@@ -40,7 +40,7 @@ VOLUME_NOISE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Rung:
+class GridCell:
     """A crystal relaxed at 0 K at one pressure.
 
     Attributes:
@@ -93,7 +93,7 @@ class Rung:
         return self.atoms_per_unit * (1.5 * KB * temperature + quantum)
 
 
-def ladder(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: float = 10.0) -> tuple[float, ...]:
+def grid_pressures(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: float = 10.0) -> tuple[float, ...]:
     """Return the pressures (GPa) to relax at for Gibbs energies up to a temperature, highest first.
 
     From a step above the highest pressure down to the lowest one less the thermal pressure, `GRUENEISEN` 3 kB T / V.
@@ -114,11 +114,11 @@ def ladder(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: flo
         )
     thermal = GRUENEISEN * 3 * KB * float(np.hypot(highest, ZERO_POINT)) / volume_per_atom / GPA
     top, bottom = pressures.max() + thermal / STEPS, pressures.min() - thermal
-    rungs = min(MOST_RUNGS, 1 + int(np.ceil((top - bottom) / (thermal / STEPS) - 1e-9)))
-    return tuple(float(each) for each in np.linspace(top, bottom, rungs))
+    number = min(MOST_CELLS, 1 + int(np.ceil((top - bottom) / (thermal / STEPS) - 1e-9)))
+    return tuple(float(each) for each in np.linspace(top, bottom, number))
 
 
-def rung_reason(before: Atoms, after: Atoms) -> str:
+def cell_reason(before: Atoms, after: Atoms) -> str:
     """Return why a crystal relaxed at another pressure is not the one before any more, "" if it is."""
     stretch = after.get_volume() / before.get_volume()
     if not 1 / LARGEST_STRETCH < stretch < LARGEST_STRETCH:
@@ -126,53 +126,53 @@ def rung_reason(before: Atoms, after: Atoms) -> str:
     return relaxation_reason(before, after)
 
 
-def check_rungs(rungs: Sequence[Rung]) -> None:
+def check_cells(cells: Sequence[GridCell]) -> None:
     """Refuse cells that can't be of one phase.
 
     Raises:
         ValueError: if there is none, they are not of the same atoms, or two have the same volume.
     """
-    if not rungs:
+    if not cells:
         raise ValueError("there are no cells")
-    if any(sorted(rung.crystal.numbers) != sorted(rungs[0].crystal.numbers) for rung in rungs):
+    if any(sorted(cell.crystal.numbers) != sorted(cells[0].crystal.numbers) for cell in cells):
         raise ValueError("the cells must be of the same atoms")
-    volumes = np.sort([rung.volume for rung in rungs])
+    volumes = np.sort([cell.volume for cell in cells])
     if not np.all(np.diff(volumes) > 1e-6 * volumes[1:]):
         raise ValueError(f"the cells must have different volumes, they have {', '.join(f'{v:.4f}' for v in volumes)}")
 
 
-def by_volume(rungs: Sequence[Rung]) -> list[Rung]:
+def by_volume(cells: Sequence[GridCell]) -> list[GridCell]:
     """Return cells from the smallest volume to the largest."""
-    return sorted(rungs, key=lambda rung: rung.volume)
+    return sorted(cells, key=lambda cell: cell.volume)
 
 
-def usable_rungs(rungs: Sequence[Rung], pressure_gpa: float) -> tuple[list[Rung], tuple[str, ...]]:
+def usable_cells(cells: Sequence[GridCell], pressure_gpa: float) -> tuple[list[GridCell], tuple[str, ...]]:
     """Return the cells to interpolate, by volume, and remarks on the others.
 
     Those with imaginary modes are out, and those on another branch of E(V) than what is nearest to the pressure (GPa).
     """
-    branch = _branch(by_volume(rungs), pressure_gpa)
-    off = [f"{rung.pressure_gpa:g}" for rung in by_volume(rungs) if rung not in branch]
+    branch = _branch(by_volume(cells), pressure_gpa)
+    off = [f"{cell.pressure_gpa:g}" for cell in by_volume(cells) if cell not in branch]
     remarks = [f"left out, as energy, volume and pressure show another phase: {', '.join(off)} GPa"] if off else []
-    soft = [rung for rung in branch if rung.phonons.soft_bulk > 0]
+    soft = [cell for cell in branch if cell.phonons.soft_bulk > 0]
     remarks += [f"left out: {imaginary_shares(soft)}"] if soft else []
-    return [rung for rung in branch if rung not in soft], tuple(remarks)
+    return [cell for cell in branch if cell not in soft], tuple(remarks)
 
 
-def imaginary_shares(rungs: Sequence[Rung]) -> str:
+def imaginary_shares(cells: Sequence[GridCell]) -> str:
     """Return the shares of imaginary phonons of some cells as text."""
-    shares = [f"{100 * rung.phonons.soft_bulk:.2g}% at {rung.pressure_gpa:g} GPa" for rung in rungs]
+    shares = [f"{100 * cell.phonons.soft_bulk:.2g}% at {cell.pressure_gpa:g} GPa" for cell in cells]
     return f"share of imaginary phonons {', '.join(shares)}"
 
 
-def _branch(ordered: Sequence[Rung], pressure_gpa: float) -> Sequence[Rung]:
+def _branch(ordered: Sequence[GridCell], pressure_gpa: float) -> Sequence[GridCell]:
     """Return the neighbours on one branch of E(V), of which one is relaxed nearest to the pressure."""
     breaks = [number for number, (a, b) in enumerate(pairwise(ordered), 1) if not _connected(a, b)]
     branches = [ordered[start:stop] for start, stop in pairwise([0, *breaks, len(ordered)])]
-    return min(branches, key=lambda branch: min(abs(rung.pressure_gpa - pressure_gpa) for rung in branch))
+    return min(branches, key=lambda branch: min(abs(cell.pressure_gpa - pressure_gpa) for cell in branch))
 
 
-def _connected(smaller: Rung, larger: Rung) -> bool:
+def _connected(smaller: GridCell, larger: GridCell) -> bool:
     """Whether the mean volume on the way between two cells, from their enthalpies, is between their own."""
     pressure = (smaller.pressure_gpa - larger.pressure_gpa) * GPA
     if not pressure > 0:

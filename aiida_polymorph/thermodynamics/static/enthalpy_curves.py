@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiida_polymorph.structures import StructureSet
+from aiida_polymorph.thermodynamics.hermite import Departures, departures
 from aiida_polymorph.units import GPA
 
 if TYPE_CHECKING:
@@ -143,13 +144,13 @@ def _interpolant(curve: EnthalpyCurve) -> Interpolant:
     mean = rise / (step * GPA)
     allowed = CENTRAL * np.maximum(v[:-1] - v[1:], 0.0) + NOISE * np.abs(mean)
     hermite = (np.abs(mean - (v[:-1] + v[1:]) / 2) <= allowed) & (v[1:] - v[:-1] <= NOISE * np.abs(mean))
-    left, right = v[:-1] * GPA * step - rise, rise - v[1:] * GPA * step
-    left, right = np.where(hermite, left, 0.0), np.where(hermite, right, 0.0)
-    cubic = [left - right, right - 2 * left, rise + left, h[:-1]]
-    bend = np.where(hermite, (right - left) / 2, -_second_difference(p, h) * step**2)
+    known = departures(rise, v[:-1] * GPA * step, v[1:] * GPA * step)
+    used = Departures(np.where(hermite, known.left, 0.0), np.where(hermite, known.right, 0.0))
+    cubic = used.coefficients(h[:-1], rise)
+    bend = np.where(hermite, (used.right - used.left) / 2, -_second_difference(p, h) * step**2)
     doubt = [np.zeros_like(step), -bend, bend, np.zeros_like(step)]
     powers = step ** np.array([[3], [2], [1], [0]])
-    return Interpolant(PPoly(np.array(cubic) / powers, p), PPoly(np.array(doubt) / powers, p), hermite)
+    return Interpolant(PPoly(cubic / powers, p), PPoly(np.array(doubt) / powers, p), hermite)
 
 
 def _second_difference(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -9,10 +9,16 @@ from itertools import pairwise, takewhile
 import numpy as np
 
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
-from aiida_polymorph.thermodynamics.surfaces.integration import Curve, along_isobar, along_isotherm, closure, fitted
+from aiida_polymorph.thermodynamics.surfaces.integration import (
+    SampledCurve,
+    along_isobar,
+    along_isotherm,
+    closure,
+    fitted,
+)
 from aiida_polymorph.units import KB
 
-Place = tuple[float, float]
+StatePoint = tuple[float, float]
 """Temperature (K) and pressure (GPa)."""
 
 MOST_POINTS = 9
@@ -21,12 +27,12 @@ MOST_POINTS = 9
 
 @dataclass(frozen=True)
 class State:
-    """What dynamics told at one place, per formula unit.
+    """What dynamics told at one point, per formula unit.
 
     Attributes:
         enthalpy: without kinetic energy, eV.
         volume: angstrom^3.
-        reason: why the phase does not last there, "" if it does.
+        reason: why the phase is not metastable there, "" if it is.
     """
 
     enthalpy: Estimate
@@ -36,15 +42,15 @@ class State:
 
 @dataclass(frozen=True)
 class Gibbs:
-    """Gibbs energy at one place, eV per formula unit.
+    """Gibbs energy at one point, eV per formula unit.
 
     Attributes:
         temperature: K.
         pressure_gpa: GPa.
-        value: with error; None where the phase does not last or can't be reached.
+        value: with error; None where the phase is not metastable or can't be reached.
         enthalpy: without kinetic energy, from the fit along the isobar; None like the value.
         volume: angstrom^3, from the fit along the isobar; None like the value.
-        gap: by how much the loop from the reference over this place fails to close, with error; None where there is
+        gap: by how much the loop from the anchor over this point fails to close, with error; None where there is
             no loop.
         reason: why there is no value, "" if there is one.
     """
@@ -74,49 +80,51 @@ def grid(asked: Sequence[float], step: float) -> list[float]:
     return found
 
 
-def stretches(pressures: Sequence[float], lasts: Sequence[bool], asked: Sequence[float]) -> list[list[float]]:
-    """Return the runs of neighbouring pressures at which a phase lasts, those that hold a pressure asked for."""
-    runs: list[list[float]] = [[]]
-    for pressure, there in zip(pressures, lasts, strict=True):
+def metastable_intervals(
+    pressures: Sequence[float], is_metastable: Sequence[bool], asked: Sequence[float]
+) -> list[list[float]]:
+    """Return the intervals of neighbouring pressures at which a phase is metastable that hold one asked for."""
+    intervals: list[list[float]] = [[]]
+    for pressure, there in zip(pressures, is_metastable, strict=True):
         if there:
-            runs[-1].append(pressure)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if set(run) & set(asked)]
+            intervals[-1].append(pressure)
+        elif intervals[-1]:
+            intervals.append([])
+    return [interval for interval in intervals if set(interval) & set(asked)]
 
 
-def missing_pressures(states: Mapping[Place, State], asked: Sequence[float], tolerance: float) -> list[float]:
+def missing_pressures(states: Mapping[StatePoint, State], asked: Sequence[float], tolerance: float) -> list[float]:
     """Return where else dynamics is needed on the isotherm of the lowest temperature, GPa; nothing where it suffices.
 
-    The widest gap between points is halved while the integral of the volume, from the first pressure asked for of a
-    stretch to any other one, has an error above the tolerance.
+    The widest gap between points is halved while the integral of the volume, from the first pressure asked for of an
+    interval to any other one, has an error above the tolerance.
 
     Args:
         states: so far, all pressures asked for among them.
         asked: pressures, GPa.
         tolerance: eV per formula unit.
     """
-    temperature = min(place[0] for place in states)
-    lasts = {p: not state.reason for (t, p), state in states.items() if t == temperature}
-    pressures = sorted(lasts)
-    if not any(lasts.values()):
+    temperature = min(point[0] for point in states)
+    metastable = {p: not state.reason for (t, p), state in states.items() if t == temperature}
+    pressures = sorted(metastable)
+    if not any(metastable.values()):
         return []
     curve, more = _isotherm(states, temperature), []
-    for run in stretches(pressures, [lasts[p] for p in pressures], asked):
-        wanted = [p for p in asked if p in run]
+    for interval in metastable_intervals(pressures, [metastable[p] for p in pressures], asked):
+        wanted = [p for p in asked if p in interval]
         nothing = Estimate(0.0, 0.0)
         error = max(along_isotherm(nothing, curve, wanted[0], p).error for p in wanted)
-        if error > tolerance and 1 < len(run) < MOST_POINTS:
-            more.append(_widest_middle(run))
+        if error > tolerance and 1 < len(interval) < MOST_POINTS:
+            more.append(_widest_middle(interval))
     return more
 
 
 def missing_temperatures(
-    states: Mapping[Place, State], temperatures: Sequence[float], pressures: Sequence[float], tolerance: float
-) -> list[Place]:
+    states: Mapping[StatePoint, State], temperatures: Sequence[float], pressures: Sequence[float], tolerance: float
+) -> list[StatePoint]:
     """Return where else dynamics is needed on the isobars; nothing where it suffices.
 
-    Where the phase does not last up to the highest temperature, at those asked for below; then in the middle of the
+    Where the phase is not metastable up to the highest temperature, at those asked for below; then in the middle of the
     widest gap while the integral of the enthalpy has an error above the tolerance.
 
     Args:
@@ -150,58 +158,62 @@ def _widest_middle(points: Sequence[float] | np.ndarray) -> float:
 
 
 def gibbs_surface(
-    states: Mapping[Place, State],
-    references: Mapping[Place, Estimate],
+    states: Mapping[StatePoint, State],
+    anchors: Mapping[StatePoint, Estimate],
     temperatures: Sequence[float],
     pressures: Sequence[float],
     kinetic_atoms: int = 0,
 ) -> list[Gibbs]:
     """Return the Gibbs energies at all temperatures and pressures asked for.
 
-    Along the isotherm of the references' temperature to each pressure, and from there along isobars.
+    Along the isotherm of the anchors' temperature to each pressure, and from there along isobars.
 
     Args:
         states: by temperature and pressure.
-        references: Gibbs energies by temperature and pressure, all at the lowest temperature.
+        anchors: Gibbs energies by temperature and pressure, all at the lowest temperature.
         temperatures: asked for, K.
         pressures: asked for, GPa.
         kinetic_atoms: atoms in a formula unit whose kinetic energy counts to the enthalpy of Gibbs-Helmholtz: 0 in
             the convention of one wavelength at all temperatures, all of them where wavelengths are the elements' own.
     """
     return [
-        _gibbs(states, references, (temperature, pressure), kinetic_atoms)
+        _gibbs(states, anchors, (temperature, pressure), kinetic_atoms)
         for pressure in pressures
         for temperature in sorted(temperatures)
     ]
 
 
 def _gibbs(
-    states: Mapping[Place, State], references: Mapping[Place, Estimate], place: Place, kinetic_atoms: int
+    states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], point: StatePoint, kinetic_atoms: int
 ) -> Gibbs:
-    temperature, pressure = place
-    reached = reference_for(states, references, pressure)
+    temperature, pressure = point
+    reached = anchor_for(states, anchors, pressure)
     if reached is None:
-        reason = _reason(states, (next(iter(references))[0] if references else temperature, pressure))
+        reason = _reason(states, (next(iter(anchors))[0] if anchors else temperature, pressure))
         return Gibbs(temperature, pressure, None, reason=reason)
     (start_temperature, start_pressure), start = reached
     isotherm = _isotherm(states, start_temperature)
     compressed = along_isotherm(start, isotherm, start_pressure, pressure)
     isobar = _isobar(states, pressure, kinetic_atoms)
     if temperature > isobar.points.max() + 1e-9:
-        return Gibbs(temperature, pressure, None, reason=_reason(states, place))
+        return Gibbs(temperature, pressure, None, reason=_reason(states, point))
     value = along_isobar(compressed, isobar, start_temperature, temperature)
-    gap = _gap(states, reached, place, value, kinetic_atoms)
+    gap = _gap(states, reached, point, value, kinetic_atoms)
     enthalpy = fitted(_isobar(states, pressure, 0), temperature)
     volume = fitted(_isobar_volumes(states, pressure), temperature)
     return Gibbs(temperature, pressure, value, enthalpy, volume, gap)
 
 
 def _gap(
-    states: Mapping[Place, State], reached: tuple[Place, Estimate], place: Place, value: Estimate, kinetic_atoms: int
+    states: Mapping[StatePoint, State],
+    reached: tuple[StatePoint, Estimate],
+    point: StatePoint,
+    value: Estimate,
+    kinetic_atoms: int,
 ) -> Estimate | None:
-    """Return how the other way round compares: along the isobar of the reference first."""
+    """Return how the other way round compares: along the isobar of the anchor first."""
     (start_temperature, start_pressure), start = reached
-    temperature, pressure = place
+    temperature, pressure = point
     if temperature == start_temperature or pressure == start_pressure:
         return None
     isobar = _isobar(states, start_pressure, kinetic_atoms)
@@ -209,11 +221,16 @@ def _gap(
     if temperature > isobar.points.max() + 1e-9 or not {pressure, start_pressure} <= set(warm.points.tolist()):
         return None
     heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
-    return loop_gap(value, heated, start, (cold, warm), reached[0], place)
+    return loop_gap(value, heated, start, (cold, warm), reached[0], point)
 
 
 def loop_gap(
-    value: Estimate, heated: Estimate, start: Estimate, isotherms: tuple[Curve, Curve], first: Place, last: Place
+    value: Estimate,
+    heated: Estimate,
+    start: Estimate,
+    isotherms: tuple[SampledCurve, SampledCurve],
+    first: StatePoint,
+    last: StatePoint,
 ) -> Estimate:
     """Return the Gibbs energy on the way along the isotherm first less that on the way along the isobar first, eV.
 
@@ -221,10 +238,10 @@ def loop_gap(
 
     Args:
         value: at the far corner, along the cold isotherm and then the isobar; its error holds all of that way.
-        heated: at the end of the isobar from the reference; its error is that of the isobar alone.
-        start: Gibbs energy of the reference.
-        isotherms: volumes (angstrom^3) at the reference's temperature, and at that of the far corner.
-        first: temperature and pressure of the reference.
+        heated: at the end of the isobar from the anchor; its error is that of the isobar alone.
+        start: Gibbs energy of the anchor.
+        isotherms: volumes (angstrom^3) at the anchor's temperature, and at that of the far corner.
+        first: temperature and pressure of the anchor.
         last: those of the far corner.
     """
     nothing, heating = Estimate(0.0, 0.0), last[0] / first[0]
@@ -237,12 +254,12 @@ def loop_gap(
     return closure((without(value, heating * float(np.hypot(start.error, compressed.error))), other))
 
 
-def _difference(one: Curve, other: Curve, points: Sequence[float]) -> Curve:
+def _difference(one: SampledCurve, other: SampledCurve, points: Sequence[float]) -> SampledCurve:
     """Return one curve less the other at points that both have."""
     rows = [(int(np.flatnonzero(one.points == p)[0]), int(np.flatnonzero(other.points == p)[0])) for p in points]
     values = [one.values[i] - other.values[j] for i, j in rows]
     errors = [np.hypot(one.errors[i], other.errors[j]) for i, j in rows]
-    return Curve(np.array(points), np.array(values), np.array(errors))
+    return SampledCurve(np.array(points), np.array(values), np.array(errors))
 
 
 def without(value: Estimate, error: float) -> Estimate:
@@ -250,55 +267,55 @@ def without(value: Estimate, error: float) -> Estimate:
     return Estimate(value.value, float(np.sqrt(max(value.error**2 - error**2, 0.0))))
 
 
-def reference_for(
-    states: Mapping[Place, State], references: Mapping[Place, Estimate], pressure: float
-) -> tuple[Place, Estimate] | None:
-    """Return the reference from which a pressure is reached over places where the phase lasts."""
-    for place, value in references.items():
-        low, high = sorted((place[1], pressure))
-        between = [state for (t, p), state in states.items() if t == place[0] and low <= p <= high]
-        if (place[0], pressure) in states and all(not state.reason for state in between):
-            return place, value
+def anchor_for(
+    states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], pressure: float
+) -> tuple[StatePoint, Estimate] | None:
+    """Return the anchor from which a pressure is reached over points where the phase is metastable."""
+    for point, value in anchors.items():
+        low, high = sorted((point[1], pressure))
+        between = [state for (t, p), state in states.items() if t == point[0] and low <= p <= high]
+        if (point[0], pressure) in states and all(not state.reason for state in between):
+            return point, value
     return None
 
 
-def _isotherm(states: Mapping[Place, State], temperature: float) -> Curve:
-    """Return the volume at every pressure where the phase lasts up to this temperature, from the fits along isobars."""
-    isobars = {p: _isobar_volumes(states, p) for p in {place[1] for place in states}}
+def _isotherm(states: Mapping[StatePoint, State], temperature: float) -> SampledCurve:
+    """Return the volume at each pressure where the phase is metastable up to here, from the fits along isobars."""
+    isobars = {p: _isobar_volumes(states, p) for p in {point[1] for point in states}}
     reach = {p: curve for p, curve in isobars.items() if len(curve.points) and curve.points.max() > temperature - 1e-9}
     return curve_of([(p, fitted(curve, temperature)) for p, curve in reach.items()])
 
 
-def _isobar(states: Mapping[Place, State], pressure: float, kinetic_atoms: int) -> Curve:
-    """Return the enthalpy up to the first temperature at which the phase does not last."""
+def _isobar(states: Mapping[StatePoint, State], pressure: float, kinetic_atoms: int) -> SampledCurve:
+    """Return the enthalpy up to the first temperature at which the phase is not metastable."""
     kinetic = 1.5 * KB * kinetic_atoms
     return curve_of(
         [
             (temperature, Estimate(state.enthalpy.value + kinetic * temperature, state.enthalpy.error))
-            for temperature, state in _lasting(states, pressure)
+            for temperature, state in _metastable(states, pressure)
         ]
     )
 
 
-def _isobar_volumes(states: Mapping[Place, State], pressure: float) -> Curve:
-    return curve_of([(temperature, state.volume) for temperature, state in _lasting(states, pressure)])
+def _isobar_volumes(states: Mapping[StatePoint, State], pressure: float) -> SampledCurve:
+    return curve_of([(temperature, state.volume) for temperature, state in _metastable(states, pressure)])
 
 
-def _lasting(states: Mapping[Place, State], pressure: float) -> list[tuple[float, State]]:
+def _metastable(states: Mapping[StatePoint, State], pressure: float) -> list[tuple[float, State]]:
     rising = sorted(((t, state) for (t, p), state in states.items() if p == pressure), key=lambda each: each[0])
     return list(takewhile(lambda each: not each[1].reason, rising))
 
 
-def curve_of(places: Sequence[tuple[float, Estimate]]) -> Curve:
-    """Return the curve through values at places of one variable."""
-    points = sorted(places)
+def curve_of(values_at: Sequence[tuple[float, Estimate]]) -> SampledCurve:
+    """Return the curve through values at points of one variable."""
+    points = sorted(values_at)
     values, errors = np.array([each[1] for each in points]).reshape(-1, 2).T
-    return Curve(np.array([each[0] for each in points]), values, errors)
+    return SampledCurve(np.array([each[0] for each in points]), values, errors)
 
 
-def _reason(states: Mapping[Place, State], place: Place) -> str:
-    """Return why a place has no value: what happened there, or on the way to it."""
-    temperature, pressure = place
+def _reason(states: Mapping[StatePoint, State], point: StatePoint) -> str:
+    """Return why a point has no value: what happened there, or on the way to it."""
+    temperature, pressure = point
     on_the_way = sorted((t, state.reason) for (t, p), state in states.items() if p == pressure and t <= temperature)
     found = [(t, reason) for t, reason in on_the_way if reason]
     if not found:

@@ -32,7 +32,7 @@ NODES = 40
 Weight = Callable[[np.ndarray], np.ndarray]
 
 
-class Curve(NamedTuple):
+class SampledCurve(NamedTuple):
     """A quantity at points of one variable, shape (n,) each."""
 
     points: np.ndarray
@@ -59,7 +59,7 @@ class Integral(NamedTuple):
         return float(np.hypot(self.statistical, self.interpolation))
 
 
-def along_isobar(start: Estimate, enthalpy: Curve, first: float, last: float) -> Estimate:
+def along_isobar(start: Estimate, enthalpy: SampledCurve, first: float, last: float) -> Estimate:
     """Return the Gibbs energy at the temperature `last` from the one at `first`.
 
     Args:
@@ -80,7 +80,7 @@ def along_isobar(start: Estimate, enthalpy: Curve, first: float, last: float) ->
     )
 
 
-def along_isotherm(start: Estimate, volume: Curve, first: float, last: float) -> Estimate:
+def along_isotherm(start: Estimate, volume: SampledCurve, first: float, last: float) -> Estimate:
     """Return the Gibbs energy at the pressure `last` from the one at `first`, eV.
 
     Args:
@@ -97,7 +97,7 @@ def along_isotherm(start: Estimate, volume: Curve, first: float, last: float) ->
     return Estimate(start.value + found.value * GPA, float(np.hypot(start.error, found.error * GPA)))
 
 
-def integrate(curve: Curve, first: float, last: float, weight: Weight) -> Integral:
+def integrate(curve: SampledCurve, first: float, last: float, weight: Weight) -> Integral:
     """Return the integral of a fitted polynomial times a weight.
 
     Args:
@@ -115,7 +115,7 @@ def integrate(curve: Curve, first: float, last: float, weight: Weight) -> Integr
     return min(found, key=lambda each: each.error)
 
 
-def _integral(fits: Sequence[np.ndarray], curve: Curve) -> Integral:
+def _integral(fits: Sequence[np.ndarray], curve: SampledCurve) -> Integral:
     """Return the integral by the last of several fits, whose orders rise by one."""
     best = fits[-1].sum(axis=0)
     value, statistical = float(best @ curve.values), float(np.sqrt(best**2 @ curve.errors**2))
@@ -135,7 +135,7 @@ def next_step(steps: Sequence[float]) -> float:
     return steps[-1] * ratio
 
 
-def fitted(curve: Curve, point: float) -> Estimate:
+def fitted(curve: SampledCurve, point: float) -> Estimate:
     """Return the fitted polynomial at a point and its statistical error.
 
     Args:
@@ -166,7 +166,7 @@ def closure(corners: tuple[Estimate, Estimate]) -> Estimate:
     return difference(*corners)
 
 
-def _fit_matrix(curve: Curve, order: int, nodes: np.ndarray) -> np.ndarray:
+def _fit_matrix(curve: SampledCurve, order: int, nodes: np.ndarray) -> np.ndarray:
     """Return M so that M . values is the fitted polynomial at the nodes, shape (nodes, n)."""
     middle, reach = curve.points.mean(), max(float(np.ptp(curve.points)) / 2, 1e-9)
     inverse = 1 / np.maximum(curve.errors, 1e-12)

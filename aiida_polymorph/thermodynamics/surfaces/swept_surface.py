@@ -8,17 +8,17 @@ from dataclasses import replace
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.surfaces.gibbs_surface import (
     Gibbs,
-    Place,
     State,
+    StatePoint,
+    anchor_for,
     curve_of,
     gibbs_surface,
     loop_gap,
-    reference_for,
     without,
 )
 from aiida_polymorph.thermodynamics.surfaces.sweep import Sweep, SweptPoint, isobar_from_sweeps
 
-Swept = Mapping[Place, SweptPoint]
+Swept = Mapping[StatePoint, SweptPoint]
 
 
 def lower_reach(temperatures: Sequence[float], broken_at: float) -> float | None:
@@ -27,61 +27,61 @@ def lower_reach(temperatures: Sequence[float], broken_at: float) -> float | None
 
 
 def swept_surface(
-    states: Mapping[Place, State],
-    references: Mapping[Place, Estimate],
-    sweeps: Mapping[Place, tuple[Sweep, Sweep]],
-    losses: Mapping[Place, str],
+    states: Mapping[StatePoint, State],
+    anchors: Mapping[StatePoint, Estimate],
+    sweeps: Mapping[StatePoint, tuple[Sweep, Sweep]],
+    losses: Mapping[StatePoint, str],
     temperatures: Sequence[float],
     pressures: Sequence[float],
     kinetic_atoms: int = 0,
 ) -> list[Gibbs]:
     """Return the Gibbs energies at all temperatures and pressures asked for.
 
-    Along the isotherm of the references' temperature to each pressure, and from there by the sweeps.
+    Along the isotherm of the anchors' temperature to each pressure, and from there by the sweeps.
 
     Args:
         states: by temperature and pressure, all at the lowest temperature.
-        references: Gibbs energies by temperature and pressure, all at the lowest temperature.
-        sweeps: up and down of crystals that lasted, by the highest temperature and the pressure.
+        anchors: Gibbs energies by temperature and pressure, all at the lowest temperature.
+        sweeps: up and down of crystals that are metastable, by the highest temperature and the pressure.
         losses: why other sweeps told nothing, likewise.
         temperatures: asked for, K.
         pressures: asked for, GPa.
         kinetic_atoms: see `gibbs_surface`.
     """
-    known = gibbs_surface(states, references, temperatures, pressures, kinetic_atoms)
+    known = gibbs_surface(states, anchors, temperatures, pressures, kinetic_atoms)
     starts = {each.pressure_gpa: each.value for each in known if each.temperature == min(temperatures)}
-    swept: dict[Place, SweptPoint] = {}
+    swept: dict[StatePoint, SweptPoint] = {}
     for (reach, pressure), ways in sweeps.items():
         start, reached = starts.get(pressure), [t for t in temperatures if t <= reach]
         points = isobar_from_sweeps(*ways, start, reached, kinetic_atoms) if start else []
         swept |= {(point.temperature, pressure): point for point in points}
-    return [_swept(each, states, references, swept, losses) for each in known]
+    return [_swept(each, states, anchors, swept, losses) for each in known]
 
 
 def _swept(
     known: Gibbs,
-    states: Mapping[Place, State],
-    references: Mapping[Place, Estimate],
+    states: Mapping[StatePoint, State],
+    anchors: Mapping[StatePoint, Estimate],
     swept: Swept,
-    losses: Mapping[Place, str],
+    losses: Mapping[StatePoint, str],
 ) -> Gibbs:
-    """Return a place with what the sweeps tell of it."""
-    place = known.temperature, known.pressure_gpa
-    if place in swept:
-        found = swept[place]
-        gap = _gap(states, references, swept, place)
-        return Gibbs(*place, found.gibbs_energy, found.enthalpy, found.volume, gap)
-    if place in states:
+    """Return a point with what the sweeps tell of it."""
+    point = known.temperature, known.pressure_gpa
+    if point in swept:
+        found = swept[point]
+        gap = _gap(states, anchors, swept, point)
+        return Gibbs(*point, found.gibbs_energy, found.enthalpy, found.volume, gap)
+    if point in states:
         return known
-    lost = [(reach, why) for (reach, pressure), why in losses.items() if pressure == place[1] and reach >= place[0]]
+    lost = [(reach, why) for (reach, pressure), why in losses.items() if pressure == point[1] and reach >= point[0]]
     return replace(known, reason=min(lost)[1]) if lost else known
 
 
 def _gap(
-    states: Mapping[Place, State], references: Mapping[Place, Estimate], swept: Swept, place: Place
+    states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], swept: Swept, point: StatePoint
 ) -> Estimate | None:
-    """Return how the other way round compares: along the isobar of the reference first."""
-    reached, (temperature, pressure) = reference_for(states, references, place[1]), place
+    """Return how the other way round compares: along the isobar of the anchor first."""
+    reached, (temperature, pressure) = anchor_for(states, anchors, point[1]), point
     if reached is None:
         return None
     (start_temperature, start_pressure), start = reached
@@ -93,4 +93,4 @@ def _gap(
         [(p, state.volume) for (t, p), state in states.items() if t == start_temperature and not state.reason]
     )
     heated = without(swept[corner].gibbs_energy, start.error * temperature / start_temperature)
-    return loop_gap(swept[place].gibbs_energy, heated, start, (cold, warm), reached[0], place)
+    return loop_gap(swept[point].gibbs_energy, heated, start, (cold, warm), reached[0], point)
