@@ -1,12 +1,14 @@
 """Calcfunctions and jobs whose results are taken again only while the code that makes them is the same.
 
 `calcfunction` stands in for AiiDA's decorator of that name; a CalcJob or a Parser has `CACHE_VERSION = CodeVersion()`
-in its class. AiiDA's caching then follows the code that they reach in this package: see `science_version`.
+in its class. AiiDA's caching then follows the code that they reach in this package: see `science_version`. WorkChains,
+which AiiDA does not cache, have the mixin: their nodes tell which code they and their steps were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from aiida import orm
@@ -17,12 +19,9 @@ from aiida.engine.processes.process import Process
 from aiida_polymorph.science_version import UNSURE, ScienceVersion, science_version
 
 SCIENCE_VERSION = "science_version"
-"""Attribute of a calcfunction's node: digest of the code that it reached."""
+"""Attribute of the node of a calcfunction or WorkChain: digest of the code that it reached, its steps included."""
 DIGESTS = (f"attributes.{SCIENCE_VERSION}", "attributes.cache_version.calc_job", "attributes.cache_version.parser")
-"""Where the digests of calcfunctions and of jobs are, for queries."""
-
-SCIENCE_VERSION_OF_REQUEST = "polymorph_science_version"
-"""Extra of a WorkChain that a command started: digest of the code that it and its steps reach."""
+"""Where the digests of calcfunctions and WorkChains, and of jobs are, for queries."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +62,18 @@ def _store_source(node: orm.ProcessNode, function: Callable[..., Any], version: 
         }
     )
     node.base.repository.put_object_from_bytes(version.listing.encode(), node.FUNCTION_SOURCE_FILE_PATH)
+
+
+class VersionedMixin:
+    """A WorkChain whose node says which code it and the steps that it may start reached when it was begun."""
+
+    node: orm.ProcessNode
+
+    def _setup_version_info(self) -> dict[str, Any]:
+        info: dict[str, Any] = super()._setup_version_info()  # type: ignore[misc]
+        with suppress(LookupError):  # a subclass in a notebook or a script
+            self.node.base.attributes.set(SCIENCE_VERSION, science_version(type(self)).digest)
+        return info
 
 
 class CodeVersion:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_polymorph.cli.output import say
-from aiida_polymorph.cli.requests import earlier, mark, request_key
+from aiida_polymorph.cli.requests import REQUEST, THROUGH_DAEMON, earlier, request_key
 from aiida_polymorph.science_version import changed_since, science_version
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Starter:
             say(f"Asked for before: process {node.pk}, {'finished' if node.is_finished else 'under way'}.")
             return node
         node = self._submit(builder) if self.through_daemon else self._start_here(builder)
-        mark(node, builder, key, self.through_daemon)
+        node.base.extras.set_many({REQUEST: key, THROUGH_DAEMON: self.through_daemon})
         return node
 
     def _submit(self, builder: ProcessBuilder) -> orm.ProcessNode:

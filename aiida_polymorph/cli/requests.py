@@ -30,14 +30,6 @@ def request_key(builder: ProcessBuilder) -> str:
     return hashlib.sha256(repr((code, builder.process_class.__name__, parts)).encode()).hexdigest()
 
 
-def mark(node: orm.ProcessNode, builder: ProcessBuilder, key: str, through_daemon: bool) -> None:
-    """Note in the extras of a process what it was started for, and which code it was asked of."""
-    from aiida_polymorph.versioned import SCIENCE_VERSION_OF_REQUEST
-
-    code = science_version(builder.process_class).digest
-    node.base.extras.set_many({REQUEST: key, THROUGH_DAEMON: through_daemon, SCIENCE_VERSION_OF_REQUEST: code})
-
-
 def earlier(key: str) -> orm.ProcessNode | None:
     """Return the newest process that was asked for the same and has finished well or was handed to the daemon.
 

@@ -98,6 +98,7 @@ class NodeRecord:
         created: when, as text.
         link: a place to read more, relative or file link; None for none.
         sections: anchors of the report's sections whose numbers it leads to, see `report.sections`.
+        made_with: version of the package and code that made it, as text; "" where no process made it.
     """
 
     role: str
@@ -107,6 +108,7 @@ class NodeRecord:
     created: str = ""
     link: str | None = None
     sections: Sequence[str] = ()
+    made_with: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,8 @@ class Step:
         started, seconds: when it began and how long it took; unknown is "" and None.
         detail: anything else, e.g. `150 structures, exit code 0`.
         level: depth in the tree of steps, 0 for the outermost.
+        made_with: version of the package and code that did it, e.g. `aiida-polymorph 0.1.0, code 1f3a9c02`.
+        version, code: the same in parts; None where the node does not tell.
     """
 
     label: str
@@ -37,6 +39,9 @@ class Step:
     seconds: float | None = None
     detail: str = ""
     level: int = 0
+    made_with: str = ""
+    version: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,7 @@ def _provenance(steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
         took = f", {step.seconds:.1f} s" if step.seconds is not None else ""
         when = f", {step.started}{took}" if step.started else took
+        by = f", {step.made_with}" if step.made_with else ""
         what = f" [{step.process}]" if step.process else ""
         detail = f": {step.detail}" if step.detail else ""
-        yield f"  {'  ' * step.level}{step.label} <{step.pk}>{what}{when}{detail}"
+        yield f"  {'  ' * step.level}{step.label} <{step.pk}>{what}{when}{by}{detail}"

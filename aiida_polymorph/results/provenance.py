@@ -11,12 +11,14 @@ from aiida.common.links import LinkType
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.report.data import NodeRecord
 from aiida_polymorph.results.explain import Step
+from aiida_polymorph.results.versions import made_by
 
 
 def step(label: str, node: orm.Node, level: int = 0, detail: str = "") -> Step:
     """Return a node as a step of an explanation."""
     process = getattr(node, "process_label", None) or type(node).__name__
     seconds = (node.mtime - node.ctime).total_seconds() if isinstance(node, orm.ProcessNode) else None
+    made = made_by(node) if isinstance(node, orm.ProcessNode) else None
     return Step(
         label=label,
         pk=node.pk,
@@ -26,6 +28,9 @@ def step(label: str, node: orm.Node, level: int = 0, detail: str = "") -> Step:
         seconds=seconds,
         detail=detail,
         level=level,
+        made_with="" if made is None else str(made),
+        version=None if made is None else made.package,
+        code=None if made is None else made.code,
     )
 
 
@@ -101,5 +106,6 @@ def record(role: str, node: orm.Node, *sections: str) -> NodeRecord:
         uuid=node.uuid,
         kind=getattr(node, "process_label", None) or type(node).__name__,
         created=f"{node.ctime:%Y-%m-%d %H:%M}",
+        made_with=str(made_by(node) or ""),
         sections=sections,
     )

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from aiida import orm
 
-import aiida_polymorph
 from aiida_polymorph.calculations.functions.dft_scan import curves_of_scans
 from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.data.structures import StructureSetData
@@ -19,6 +18,7 @@ from aiida_polymorph.results.explain import Explanation
 from aiida_polymorph.results.phase_order import phase_order
 from aiida_polymorph.results.provenance import record, records, steps_to
 from aiida_polymorph.results.unseen import known_missed
+from aiida_polymorph.results.versions import made_by
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import check_reference
 
@@ -66,7 +66,7 @@ def report_data(
         ],
         enthalpy_curves=curves,
         enthalpy_relative_to=zero,
-        created=f"{analysis.ctime:%Y-%m-%d %H:%M}, aiida-polymorph {aiida_polymorph.__version__}",
+        created=f"{analysis.ctime:%Y-%m-%d %H:%M}, {made_by(analysis)}",
         notes=[_transformed_note(entry) for entry in phases.metadata["transformed"]],
     )
 

@@ -18,7 +18,21 @@ that of plugins which come in through this package's own entry points. `tests/sc
 constructs which these rules can't see through.
 """
 
-from aiida_polymorph.science_version.reach import UNSURE, ScienceVersion, changed_since, science_version
-from aiida_polymorph.science_version.sources import Sources
+from aiida_polymorph.science_version.reach import (
+    UNSURE,
+    ScienceVersion,
+    changed_since,
+    science_version,
+    version_of_name,
+)
+from aiida_polymorph.science_version.sources import Sources, plugin_target
 
-__all__ = ["UNSURE", "ScienceVersion", "Sources", "changed_since", "science_version"]
+__all__ = [
+    "UNSURE",
+    "ScienceVersion",
+    "Sources",
+    "changed_since",
+    "plugin_target",
+    "science_version",
+    "version_of_name",
+]

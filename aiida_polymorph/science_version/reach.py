@@ -132,6 +132,13 @@ def science_version(target: Any, sources: Sources | None = None) -> ScienceVersi
     return _find(Library(sources), target.__module__, target.__qualname__.partition(".")[0])
 
 
+def version_of_name(path: str) -> str | None:
+    """Return the digest of what `module:name` or `module.name` stands for, None if there is no such thing today."""
+    module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
+    found = installed().module(module)
+    return _of_installed(module, name).digest if found is not None and name in found.defined else None
+
+
 def changed_since(version: ScienceVersion, time: float) -> list[str]:
     """Return the names of those modules of a version whose files were changed after a time (seconds since 1970)."""
     return [name for name in version.modules if installed().sources.changed_at(name) > time]

@@ -89,6 +89,11 @@ def plugins() -> Mapping[str, Mapping[str, Sequence[str]]]:
     return {group: {name: sorted(set(values)) for name, values in names.items()} for group, names in found.items()}
 
 
+def plugin_target(group: str, name: str) -> str | None:
+    """Return `module:object` of an entry point whose code counts, None if there is none."""
+    return next(iter(plugins().get(group, {}).get(name, ())), None)
+
+
 @lru_cache(maxsize=1)
 def followed() -> frozenset[str]:
     """Return the names of the packages whose code counts: this one, and those that plug into it."""

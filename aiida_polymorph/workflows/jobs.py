@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiida.engine import BaseRestartWorkChain, ToContext, append_
 
+from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import called_child
 
 
-class JobWorkChain(BaseRestartWorkChain):
+class JobWorkChain(VersionedMixin, BaseRestartWorkChain):
     """Runs jobs of `_process_class`, whose options are the input `options`, one after the other."""
 
     def setup(self) -> None:

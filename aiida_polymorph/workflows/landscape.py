@@ -22,6 +22,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
@@ -77,7 +78,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     return None
 
 
-class LandscapeWorkChain(ProtocolMixin, WorkChain):
+class LandscapeWorkChain(ProtocolMixin, VersionedMixin, WorkChain):
     """Clusters, phases, basin entropies, surrogate and chemical potentials from structure sets of several pressures."""
 
     _protocol_file = "landscape.yaml"

@@ -16,6 +16,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
 from aiida_polymorph.relaxation.overlap import structure_problem
+from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import define_options, validate_options
 from aiida_polymorph.workflows.reasons import reason_of
@@ -108,7 +109,7 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     return problem or validate_options(inputs)
 
 
-class PressureChainWorkChain(WorkChain):
+class PressureChainWorkChain(VersionedMixin, WorkChain):
     """Relax one phase at pressure after pressure, each from the relaxed structure of its neighbour.
 
     A point that fails is tried again, then given up with its reason; the next one starts from the last that is there.

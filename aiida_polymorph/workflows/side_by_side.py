@@ -7,8 +7,10 @@ from typing import Any
 
 from aiida.engine import WorkChain, append_
 
+from aiida_polymorph.versioned import VersionedMixin
 
-class SideBySideMixin(WorkChain):
+
+class SideBySideMixin(VersionedMixin, WorkChain):
     """Children of a plan, at most `ctx.jobs` of them under way; those that were awaited are `ctx.ended`, in order.
 
     The outline is `while_(cls.is_unfinished)(while_(cls.a_job_is_free)(..., a step that starts the child of

@@ -11,6 +11,7 @@ from aiida.engine import ProcessSpec, WorkChain
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.options import define_options, validate_options
 
 
@@ -25,7 +26,7 @@ def validate_phase(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     return problem_of(potential.check_species, inputs["structure"].get_ase().get_chemical_symbols())
 
 
-class DynamicsMixin(WorkChain):
+class DynamicsMixin(VersionedMixin, WorkChain):
     """Inputs of a WorkChain that runs molecular dynamics on one phase."""
 
     @classmethod

@@ -6,6 +6,7 @@ import io
 import shutil
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,12 +33,15 @@ from aiida.tools.pytest_fixtures import (  # noqa: F401
     aiida_profile_factory,
 )
 from ase import Atoms
+from edits import Edit, text_of
 
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.relaxation.driver.streaming import to_line
+from aiida_polymorph.results.versions import code_today
+from aiida_polymorph.science_version import Sources, reach
 from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
@@ -257,3 +261,23 @@ def lammps() -> str:
 @pytest.fixture
 def code(aiida_code_installed, lammps):  # noqa: F811
     return aiida_code_installed(label="lmp", filepath_executable=lammps)
+
+
+@pytest.fixture
+def edited(monkeypatch) -> Iterator[Callable[[str, Edit], None]]:
+    """Return a function that lets the package have another text of a module from now on."""
+
+    def edit(module: str, change: Edit) -> None:
+        text = change(text_of(module))
+        assert text != text_of(module)
+        library = reach.Library(Sources(replaced={module: text}))
+        monkeypatch.setattr(reach, "installed", lambda: library)
+        forget()
+
+    def forget() -> None:
+        reach._of_installed.cache_clear()
+        code_today.cache_clear()
+
+    yield edit
+    monkeypatch.undo()
+    forget()

@@ -7,8 +7,7 @@ import inspect
 import os
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -17,6 +16,7 @@ from aiida.common.links import LinkType
 from aiida.engine import CalcJob, FunctionProcess, run_get_node
 from aiida.manage.caching import enable_caching
 from aiida.parsers import Parser
+from edits import PACKAGE, a_comment, in_a_function, other_words
 
 import aiida_polymorph
 from aiida_polymorph import versioned
@@ -28,48 +28,12 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.science_version import Sources, reach
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
-PACKAGE = Path(aiida_polymorph.__file__).parent
-Edit = Callable[[str], str]
-
-
-def text_of(module: str) -> str:
-    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py").read_text()
-
-
-@pytest.fixture
-def edited(monkeypatch) -> Iterator[Callable[[str, Edit], None]]:
-    """Return a function that lets the package have another text of a module from now on."""
-
-    def edit(module: str, change: Edit) -> None:
-        text = change(text_of(module))
-        assert text != text_of(module)
-        library = reach.Library(Sources(replaced={module: text}))
-        monkeypatch.setattr(reach, "installed", lambda: library)
-        reach._of_installed.cache_clear()
-
-    yield edit
-    monkeypatch.undo()
-    reach._of_installed.cache_clear()
-
 
 @pytest.fixture
 def cached() -> Iterator[None]:
     """Caching as `setup` turns it on."""
     with enable_caching(identifier="*polymorph*"):
         yield
-
-
-def in_a_function(name: str) -> Edit:
-    """Return an edit that makes a function do something else."""
-    return lambda text: re.sub(rf"(\n( *)def {name}\((?:.|\n)*?:\n(?= *\S))", r"\1\2    other = 1\n", text, count=1)
-
-
-def a_comment(text: str) -> str:
-    return f"# A comment.\n{text}"
-
-
-def other_words(text: str) -> str:
-    return text.replace('"""', '"""In other words: ', 1)
 
 
 SET = "aiida_polymorph.structures"

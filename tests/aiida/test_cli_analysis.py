@@ -10,6 +10,7 @@ from ase.build import bulk, make_supercell
 from click.testing import CliRunner
 from fields import PHASE_FIELDS, THERMAL_FIELDS
 
+import aiida_polymorph
 from aiida_polymorph.cli import main
 from aiida_polymorph.formats import write_structures
 from aiida_polymorph.structures import StructureSet
@@ -88,6 +89,12 @@ def test_explain(analysis: dict) -> None:
     assert "0-a-Fm-3m" in run(*args)
     answer = json.loads(run(*args, "--json"))
     assert (answer["phase"], answer["pressure_gpa"], answer["temperature_k"]) == ("0-a-Fm-3m", 0.0, 100.0)
+    assert "aiida-polymorph 0.1.0, code not recorded" not in run(*args)
+    for step in answer["steps"]:
+        if step["process"] != "StructureSetData":
+            assert step["version"] == aiida_polymorph.__version__
+            assert step["made_with"] == f"aiida-polymorph {step['version']}, code {step['code'][:8]}"
+            assert step["made_with"] in run(*args)
     wrong = CliRunner().invoke(main, ["explain", "rutile", "--pressure", "0", "--temperature", "100"])
     assert wrong.exit_code == 1
     assert "rutile" in wrong.stderr
@@ -98,3 +105,5 @@ def test_report(analysis: dict, folder) -> None:
     answer = json.loads(run("report", analysis["node"], "-o", path, "--json"))
     assert answer == {"node": analysis["node"], "file": str(path)}
     assert "0-b-P6" in path.read_text()
+    assert f"aiida-polymorph {aiida_polymorph.__version__}, code " in path.read_text()
+    assert "not recorded" not in path.read_text()

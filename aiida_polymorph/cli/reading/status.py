@@ -1,4 +1,4 @@
-"""`status`: how far searches and scans are."""
+"""`status`: how far searches and scans are, and which results today's code would compute anew."""
 
 from __future__ import annotations
 
@@ -23,21 +23,32 @@ from aiida_polymorph.cli.output import show, table
     show_default=True,
     help="Seconds between two updates of --watch.",
 )
+@click.option("--outdated", is_flag=True, help="List the results that today's code would compute anew.")
 @AS_JSON
 @add_profile
-def status_command(node: str | None, last: int, watch: bool, interval: float, as_json: bool) -> None:
+def status_command(node: str | None, last: int, watch: bool, interval: float, outdated: bool, as_json: bool) -> None:
     """Show how far searches and DFT scans are: relaxed of asked, rate, failures by reason, and what is left.
 
     NODE is a search, a scan, or the set that it made; without it all that are under way and the newest others are
     listed. Structures of a search's jobs that still run are counted where the job's folder is on this machine;
     elsewhere a job counts when it is finished.
 
+    With --outdated the results of all commands are listed that the same command would not take again, because the code
+    that made them has changed since, or was not recorded. They stay in the profile; repeat the command to have them
+    computed anew.
+
     \b
     Examples:
       aiida-polymorph status
       aiida-polymorph status 123 --json
       aiida-polymorph status --watch
+      aiida-polymorph status --outdated
     """
+    if outdated:
+        if node or watch:
+            raise click.UsageError("--outdated lists all results of the profile; it goes with neither NODE nor --watch")
+        _show_outdated(as_json)
+        return
     if as_json and watch:
         raise click.UsageError("--json shows one moment, --watch a live view; choose one")
     if watch:
@@ -50,6 +61,16 @@ def status_command(node: str | None, last: int, watch: bool, interval: float, as
         show(rows, COLUMNS, as_json)
     else:
         click.echo("No search or scan yet; `aiida-polymorph search --help` shows how.")
+
+
+def _show_outdated(as_json: bool) -> None:
+    from aiida_polymorph.results.outdated import COLUMNS, outdated_rows
+
+    rows = outdated_rows()
+    if rows or as_json:
+        show(rows, COLUMNS, as_json)
+    else:
+        click.echo("Every result in this profile was made by the code as it is today.")
 
 
 def _watch(identifier: str | None, last: int, interval: float) -> None:

@@ -8,7 +8,7 @@ from aiida_polymorph.report.data import NodeRecord
 from aiida_polymorph.report.sections.interface import Section
 from aiida_polymorph.report.tables import Cell, Table, cell, safe_link
 
-HEADS = ("gives", "pk", "uuid", "kind", "created")
+HEADS = ("gives", "pk", "uuid", "kind", "created", "made with")
 
 
 class NodesSection(Section):
@@ -29,4 +29,4 @@ class NodesSection(Section):
 
 def _row(node: NodeRecord) -> tuple[Cell, ...]:
     number = Cell(str(node.pk), "number", str(node.pk), safe_link(node.link))
-    return (Cell(node.role), number, Cell(node.uuid), cell(node.kind), cell(node.created))
+    return (Cell(node.role), number, Cell(node.uuid), cell(node.kind), cell(node.created), cell(node.made_with))
