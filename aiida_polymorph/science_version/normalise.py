@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
 
-
-class _Strip(ast.NodeTransformer):
-    """Takes out docstrings, also those below a constant or a field, and constant help texts."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        return None if _is_text(node.value) else self._inner(node)
-
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
-        targets = node.targets
-        if _is_text(node.value) and len(targets) == 1 and isinstance(targets[0], ast.Attribute):
-            return None if targets[0].attr == "help" else node
-        return self._inner(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.Call:
-        node.keywords = [each for each in node.keywords if each.arg != "help" or not _is_text(each.value)]
-        return self._inner(node)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, ast.stmt) and getattr(node, "body", None) == []:
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]
-        return node
-
-    def _inner(self, node: Any) -> Any:
-        return self.generic_visit(node)
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of statements that hold statements, or parts that hold statements in turn."""
+HELP = "help"
 
 
 def parse(text: str) -> ast.Module:
@@ -42,5 +15,40 @@ def parse(text: str) -> ast.Module:
     Raises:
         SyntaxError: if the text is not Python.
     """
-    tree: ast.Module = _Strip().visit(ast.parse(text))
+    tree = ast.parse(text)
+    _take_out(tree, with_help=HELP in text)
+    if HELP in text:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                node.keywords = [each for each in node.keywords if each.arg != HELP or not _is_text(each.value)]
     return tree
+
+
+def _take_out(node: ast.AST, with_help: bool) -> None:
+    """Take docstrings, also those below a constant or a field, out of all blocks; and texts that are set as help."""
+    for name in BLOCKS:
+        block = getattr(node, name, None)
+        if not isinstance(block, list):
+            continue
+        kept = [each for each in block if not _is_docstring(each) and not (with_help and _sets_help(each))]
+        if len(kept) < len(block):
+            setattr(node, name, kept or ([] if isinstance(node, ast.Module) else [ast.Pass()]))
+        for each in kept:
+            _take_out(each, with_help)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and _is_text(node.value)
+
+
+def _sets_help(node: ast.AST) -> bool:
+    """Return whether a statement is `something.help = "text"`."""
+    return (
+        isinstance(node, ast.Assign)
+        and _is_text(node.value)
+        and all(isinstance(each, ast.Attribute) and each.attr == HELP for each in node.targets)
+    )
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

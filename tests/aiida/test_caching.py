@@ -13,7 +13,7 @@ import click
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.engine import CalcJob, FunctionProcess, run_get_node
+from aiida.engine import CalcJob, FunctionProcess, WorkChain, run_get_node
 from aiida.manage.caching import enable_caching
 from aiida.parsers import Parser
 from edits import PACKAGE, a_comment, in_a_function, other_words
@@ -192,6 +192,14 @@ def test_every_job_and_parser_has_its_code_in_its_hash(kind: type, least: int) -
     assert len(found) >= least
     for each in found:
         assert isinstance(inspect.getattr_static(each, "CACHE_VERSION"), versioned.CodeVersion), each
+
+
+def test_every_workchain_says_which_code_it_was() -> None:
+    found = [each for each in everything(WorkChain) if not each.__name__.startswith("_")]
+    assert len(found) > 10
+    for each in found:
+        assert issubclass(each, versioned.VersionedMixin), each
+        assert each._setup_version_info is versioned.VersionedMixin._setup_version_info, each
 
 
 def test_every_calcfunction_is_versioned() -> None:
