@@ -12,7 +12,7 @@ from aiida_polymorph.landscape.source_comparison import Comparison
 from aiida_polymorph.report.canvas import save_figure
 from aiida_polymorph.report.entropy_panels import entropy_figure
 from aiida_polymorph.report.free_energy_curves import FreeEnergyView, free_energy_figure
-from aiida_polymorph.report.potential_panels import potential_figure
+from aiida_polymorph.report.potential_panels import potential_figure, sources_at
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def comparison_figures(
 ) -> Iterator[tuple[str, Figure]]:
     """Yield stem and figure of what the comparison suffices for, drawn one by one."""
     for temperature in comparison.temperatures:
-        if comparison.sources:
+        if sources_at(comparison, temperature):
             yield f"chemical-potentials-{temperature:g}K", potential_figure(comparison, temperature, order)
         if comparison.entropies(temperature).before.count >= LEAST_ENTROPIES:
             yield f"entropies-{temperature:g}K", entropy_figure(comparison, temperature, order)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from aiida_polymorph.landscape.source_comparison import Comparison
+from aiida_polymorph.report.free_energy_curves import FreeEnergyView
 from aiida_polymorph.search.unseen import UnseenWithin
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
@@ -87,6 +89,27 @@ class SurrogateView:
     error: np.ndarray | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class EnergiesView:
+    """Gibbs energies by molecular dynamics and by lattice dynamics, beside those of the searches.
+
+    Attributes:
+        comparison: all sources side by side.
+        summary: how well they agree, and which phase is lowest by each, as the comparison's node has it.
+        nodes: PK of each node that the comparison numbers.
+        integrands: what Frenkel-Ladd free energies were integrated from.
+        diagram: the phase diagram that follows from the Gibbs energies, with its coexistence lines; None for none.
+        no_diagram: why there is none.
+    """
+
+    comparison: Comparison
+    summary: Mapping[str, Any]
+    nodes: Sequence[int]
+    integrands: Sequence[FreeEnergyView] = ()
+    diagram: PhaseDiagram | None = None
+    no_diagram: str = ""
+
+
 @dataclass(frozen=True)
 class NodeRecord:
     """A node of the provenance graph that a number of the report came from.
@@ -131,6 +154,7 @@ class ReportData:
         relative_to: phase that chemical potentials are drawn relative to; None takes one by itself.
         created: when and by which version, as text.
         notes: warnings that a reader of the numbers must see.
+        energies: Gibbs energies beside the search; without them the page has no such sections.
         enthalpy_curves: of scans over pressure, by DFT or a potential; without them the page has no such section.
         enthalpy_relative_to: phase whose enthalpy is zero in these.
         map_link: relative link to the chemiscope view of the maps, if there is one.
@@ -152,6 +176,7 @@ class ReportData:
     relative_to: str | None = None
     created: str = ""
     notes: Sequence[str] = ()
+    energies: EnergiesView | None = None
     enthalpy_curves: Sequence[EnthalpyCurve] = ()
     enthalpy_relative_to: str = ""
     map_link: str | None = None

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiida_polymorph.report import sections
-from aiida_polymorph.report.canvas import encode_figure
+from aiida_polymorph.report.canvas import encode_figure, pretty_formula
 from aiida_polymorph.report.chemiscope import MISSING, chemiscope_available, write_chemiscope
 from aiida_polymorph.report.data import ReportData
 from aiida_polymorph.report.sections import Link, Section
 from aiida_polymorph.report.tables import Table
+
+PRESSURE = "P (GPa)"
+"""Title of the column that a table is filtered by."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Block:
     figures: Sequence[Image] = ()
     side_by_side: bool = False
     filters: Sequence[str] | None = None
+
+    @property
+    def pressure_column(self) -> int:
+        """Place of the column that a table is filtered by."""
+        return self.tables[0].columns.index(PRESSURE) if self.tables else -1
 
 
 def write_report(data: ReportData, path: str | Path, chemiscope: bool = True) -> list[Path]:
@@ -71,7 +79,9 @@ def render_report(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     blocks = [block for section in sections.SECTIONS if (block := _block(section(data))) is not None]
-    return environment.get_template("report.html.j2").render(data=data, blocks=blocks)
+    return environment.get_template("report.html.j2").render(
+        data=data, formula=pretty_formula(data.formula), blocks=blocks
+    )
 
 
 def _block(section: Section) -> Block | None:
@@ -106,7 +116,11 @@ def _images(section: Section) -> list[Image]:
 
 def _origin(section: Section) -> Sequence[str]:
     """Return from which nodes the numbers of a section come, as one sentence or none."""
-    nodes = [f"{node.role} ({node.pk})" for node in section.data.nodes if section.anchor in node.sections]
+    roles: dict[str, list[str]] = {}
+    for node in section.data.nodes:
+        if section.anchor in node.sections:
+            roles.setdefault(node.role, []).append(str(node.pk))
+    nodes = [f"{role} ({', '.join(numbers)})" for role, numbers in roles.items()]
     return (f"From nodes: {', '.join(nodes)}.",) if nodes else ()
 
 

@@ -42,6 +42,17 @@ class PotentialCurve(NamedTuple):
     marks: Mapping[float, Estimate]
 
 
+def sources_at(comparison: Comparison, temperature: float) -> list[str]:
+    """Return the sources that tell of more than one phase at a temperature (K)."""
+    known = {
+        source: [
+            phase for phase, values in comparison.relative[source].items() if any(t == temperature for t, _ in values)
+        ]
+        for source in comparison.sources
+    }
+    return [source for source, phases in known.items() if len(phases) > 1]
+
+
 def potential_curves(
     comparison: Comparison, source: str, temperature: float, pressures: np.ndarray
 ) -> dict[str, PotentialCurve]:
@@ -105,20 +116,19 @@ def potential_panels(
 
     Args:
         comparison: of all sources.
-        axes: as many as `comparison.sources`, side by side.
+        axes: as many as `sources_at` the temperature, side by side.
         temperature: K.
         order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
     """
-    shown = [
-        place for source in comparison.sources for values in comparison.relative[source].values() for place in values
-    ]
+    sources = sources_at(comparison, temperature)
+    shown = [place for source in sources for values in comparison.relative[source].values() for place in values]
     searched = [pressure for t, pressure in shown if t == temperature] or [0.0]
     low, high = min(searched), max(searched)
     pressures = np.unique([*np.linspace(low, high, POINTS), *searched])
-    panels = [potential_curves(comparison, source, temperature, pressures) for source in comparison.sources]
+    panels = [potential_curves(comparison, source, temperature, pressures) for source in sources]
     limits = _limits([curve for curves in panels for curve in curves.values()])
     look = phase_looks(comparison.phases, order)
-    for ax, source, curves in zip(axes, comparison.sources, panels, strict=True):
+    for ax, source, curves in zip(axes, sources, panels, strict=True):
         for phase, curve in curves.items():
             _draw_curve(ax, pressures, curve, *look[phase])
         margin = 0.02 * (high - low) or 1.0
@@ -183,7 +193,7 @@ def _phase_legend(ax: Axes, look: Looks) -> None:
 
 def potential_figure(comparison: Comparison, temperature: float, order: Sequence[str] = ()) -> Figure:
     """Return chemical potentials against pressure, a panel for each source."""
-    number = len(comparison.sources)
+    number = len(sources_at(comparison, temperature))
     figure, axes = new_figure(1.3 + 2.5 * number, 3.6, number)
     axes[0].get_gridspec().update(wspace=0.08)
     figure.subplots_adjust()

@@ -33,6 +33,11 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
 
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column holds a number, so that it is aligned to the right."""
+        return tuple(any(row[i].kind == "number" for row in self.rows) for i in range(len(self.columns)))
+
 
 def cell(value: Any, form: str = "") -> Cell:
     """Return a cell: numbers aligned and formatted, unknown values as a dash that sorts last."""
@@ -55,18 +60,24 @@ def _total(counts: Mapping[Any, Any]) -> str:
     return str(sum(numbers)) if numbers else ""
 
 
-def columns_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Table:
-    """Return rows as a table; columns whose field is in no row are left out."""
+def columns_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], caption: str = "") -> Table:
+    """Return rows as a table; columns whose field is in no row are left out.
+
+    Args:
+        rows: mappings.
+        columns: field, title and format of each column.
+        caption: what stands above the table.
+    """
     shown = [column for column in columns if any(column.field in row for row in rows)]
     cells = tuple(tuple(cell(row.get(str(column.field)), column.form) for column in shown) for row in rows)
-    return Table(tuple(column.title for column in shown), cells)
+    return Table(tuple(typeset(column.title) for column in shown), cells, caption)
 
 
-def mapping_table(records: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a table of mappings with the same keys; the keys become headings."""
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    rows = tuple(tuple(cell(record.get(key), ".4g") for key in keys) for record in records)
-    return Table(tuple("P, GPa" if key == "pressure_gpa" else key.replace("_", " ") for key in keys), rows)
+def typeset(title: str) -> str:
+    """Return a title of the command line with the signs that a page can show."""
+    for plain, shown in (("A^3", "Å³"), ("+-", "±"), ("mu ", "μ ")):
+        title = title.replace(plain, shown)
+    return title
 
 
 def settings_table(settings: Mapping[str, Any]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from aiida import orm
 from aiida_polymorph.calculations.functions.dft_scan import curves_of_scans
 from aiida_polymorph.data.landscape import LandscapeData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.report.data import LandscapeView, ReportData, SurrogateView
+from aiida_polymorph.report.data import EnergiesView, LandscapeView, NodeRecord, ReportData, SurrogateView
 from aiida_polymorph.results.analysis import SPLITS, by_pressure, phase_rows, test_errors
 from aiida_polymorph.results.diagram import diagram_of_analysis
+from aiida_polymorph.results.energies_view import energies_view
 from aiida_polymorph.results.explain import Explanation
 from aiida_polymorph.results.phase_order import phase_order
 from aiida_polymorph.results.provenance import record, records, steps_to
@@ -26,17 +27,27 @@ CANDIDATE_COMPONENTS = 2
 
 
 def report_data(
-    analysis: orm.WorkChainNode, scans: Sequence[orm.WorkChainNode] = (), relative_to: str | None = None
+    analysis: orm.WorkChainNode,
+    scans: Sequence[orm.WorkChainNode] = (),
+    relative_to: str | None = None,
+    free_energies: Sequence[orm.Node] = (),
+    names: Mapping[str, str] | None = None,
+    diagram: orm.Node | None = None,
 ) -> ReportData:
     """Return everything that the report of an analysis shows.
 
     Args:
         analysis: of searches.
         scans: of enthalpies over pressure, with an output `points`.
-        relative_to: phase whose enthalpy is zero in these; None for the first.
+        relative_to: phase whose enthalpy or chemical potential is zero in these and in free energies; None for the
+            first one of scans, and the one that is lowest at most state points of free energies.
+        free_energies: processes of `integrate` and `free-energy`, or what they returned.
+        names: new names of the phases of free energies, see `free_energies.renamed`.
+        diagram: a phase diagram by Gibbs energies that was made before; None makes one where free energies suffice.
 
     Raises:
-        ValueError: if a scan has no points or another composition, or none has that phase.
+        ValueError: if a scan has no points or another composition, no scan has that phase, or the free energies can't
+            be compared with each other or with the analysis.
     """
     outputs = analysis.outputs
     landscapes = by_pressure(outputs.landscapes)
@@ -47,7 +58,11 @@ def report_data(
     if curves:
         check_reference(curves, zero)
     phases = outputs.phases.to_set()
-    diagram = diagram_of_analysis(analysis)
+    by_basin = diagram_of_analysis(analysis)
+    energies: EnergiesView | None = None
+    made_of: list[NodeRecord] = []
+    if free_energies:
+        energies, made_of = energies_view(analysis, free_energies, names or {}, diagram, relative_to)
     return ReportData(
         title=f"Polymorphs of {formula}",
         formula=formula,
@@ -55,15 +70,17 @@ def report_data(
         landscapes=[_landscape_view(outputs, key, phases) for key in landscapes],
         phases=phase_rows(analysis),
         potentials=outputs.chemical_potentials.to_potentials(),
-        diagram=diagram.to_diagram(),
+        diagram=by_basin.to_diagram(),
         phase_order=phase_order(formula),
         surrogates=[view for key in landscapes for view in _surrogate_views(outputs.surrogates[key])],
         basin_entropy=[_entropy_summary(outputs.basin_entropies[key]) for key in landscapes],
         nodes=[
             *records(analysis, list(landscapes)),
-            record("Phase diagram", diagram, "phase-diagram"),
+            record("Phase diagram", by_basin, "phase-diagram"),
+            *made_of,
             *(record("Scan", scan, "enthalpies") for scan in scans),
         ],
+        energies=energies,
         enthalpy_curves=curves,
         enthalpy_relative_to=zero,
         created=f"{analysis.ctime:%Y-%m-%d %H:%M}, {made_by(analysis)}",

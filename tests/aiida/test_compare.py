@@ -294,6 +294,52 @@ def test_an_analysis_of_something_else(analysis, titania_nodes):
     assert "was made with the potential matsui-akaogi, the nodes with mine" in wrong.stderr
 
 
+def report_of(tmp_path, *arguments):
+    """Write a report and return its text, with what the command said."""
+    page = tmp_path / "page.html"
+    result = CliRunner().invoke(main, ["report", *map(str, arguments), "-o", str(page)])
+    return (page.read_text() if page.exists() else ""), result
+
+
+def test_the_report_shows_gibbs_energies_beside_the_search(analysis, titania_nodes, tmp_path):
+    nodes = titania_nodes()
+    pks = ",".join(str(node.pk) for node in nodes)
+    page, result = report_of(tmp_path, analysis.pk, "--free-energies", pks)
+    assert result.exit_code == 0, result.output
+    assert 'id="gibbs-energies"' in page
+    for node in nodes:
+        assert f"Gibbs energies of {node.inputs.structure.label} ({node.outputs.gibbs_energies.pk})" in page
+    assert "Comparison of sources (" in page
+    assert "-37.0000" in page
+    assert "no phase diagram" in page  # one temperature makes no lines, and the page says so
+    page, result = report_of(tmp_path, analysis.pk, "--free-energies", "all")
+    assert f"{nodes[0].pk}" in result.stderr
+    assert 'id="gibbs-energies"' in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--diagram", "1"], "name these with --free-energies"),
+        (["--name", "a=b"], "name these with --free-energies"),
+        (["--free-energies", "999999"], "there is no node 999999"),
+    ],
+)
+def test_what_a_report_can_not_show_is_refused(analysis, tmp_path, arguments, words):
+    _, result = report_of(tmp_path, analysis.pk, *arguments)
+    assert result.exit_code == 1
+    assert words in result.stderr
+
+
+def test_a_report_of_another_potential_or_of_no_diagram(analysis, titania_nodes, tmp_path):
+    other = ",".join(str(node.pk) for node in titania_nodes(name="mine"))
+    _, result = report_of(tmp_path, analysis.pk, "--free-energies", other)
+    assert "was made with the potential matsui-akaogi, the nodes with mine" in result.stderr
+    pks = ",".join(str(node.pk) for node in titania_nodes())
+    _, result = report_of(tmp_path, analysis.pk, "--free-energies", pks, "--diagram", analysis.pk)
+    assert "no phase diagram; `diagram` makes one" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("second", "options", "words"),
     [

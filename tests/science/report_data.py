@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from ase.spacegroup import crystal
+from invented_comparison import invented_comparison
 
-from aiida_polymorph.report.data import LandscapeView, NodeRecord, ReportData, SurrogateView
+from aiida_polymorph.landscape.comparison_record import comparison_summary
+from aiida_polymorph.report.data import EnergiesView, LandscapeView, NodeRecord, ReportData, SurrogateView
+from aiida_polymorph.report.free_energy_curves import FreeEnergyView
 from aiida_polymorph.search.unseen import estimate_unseen_within
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
+from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
+from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine, CoexistencePoint
 from aiida_polymorph.thermodynamics.diagrams.phase_diagram import phase_diagram, usual_grid
 from aiida_polymorph.units import GPA
 
@@ -60,6 +65,33 @@ def invented_landscape(structures: bool = True, pressure: float = 0.0) -> Landsc
     )
 
 
+def invented_energies() -> EnergiesView:
+    """Gibbs energies of five phases, one integrand, and a phase diagram with a triple point."""
+    arrays = {"lambda_forward": np.linspace(0, 1, 9), "force_forward": np.ones(9), "forward": np.ones(1)}
+    arrays |= {"lambda_backward": np.linspace(1, 0, 9), "force_backward": np.ones(9)}
+    checks = {"dissipation": 1e-3, "dissipation_error": 2e-4}
+    view = FreeEnergyView("a", "TiO2", 700.0, 0.0, "switching", arrays, checks, node=42)
+    comparison = invented_comparison()
+    return EnergiesView(comparison, comparison_summary(comparison), [40, 41], [view], invented_diagram())
+
+
+def invented_diagram() -> PhaseDiagram:
+    """Three phases that meet at 1000 K and 10 GPa."""
+    ends = {("a", "b"): (300.0, 8.0), ("a", "c"): (1600.0, 11.0), ("b", "c"): (1000.0, 20.0)}
+    lines = [CoexistenceLine(*phases, True, (point(*start), point(1000.0, 10.0))) for phases, start in ends.items()]
+    dotted = CoexistenceLine("a", "b", False, (point(1000.0, 10.0), point(1600.0, 12.0)))
+    temperatures, pressures = np.linspace(300, 1600, 14), np.linspace(0, 20, 11)
+    t, p = np.meshgrid(temperatures, pressures, indexing="ij")
+    stable = np.where(p < 10, 0, np.where(t < 1000, 1, 2))
+    certain, known = np.full(stable.shape, 0.9), np.ones(3)
+    return PhaseDiagram(("a", "b", "c"), temperatures, pressures, stable, certain, 0 * known, known, (*lines, dotted))
+
+
+def point(temperature: float, pressure: float) -> CoexistencePoint:
+    """A point of a line."""
+    return CoexistencePoint(temperature, pressure, 0.2, 0.003, -0.1, -0.4)
+
+
 def invented_report(structures: bool = True) -> ReportData:
     """A report with everything in it."""
     row = {"known": True, "space_group": "P4_2/mnm", "pressure_gpa": 0.0, "found": {"2": 3}, "saddle": None}
@@ -77,4 +109,5 @@ def invented_report(structures: bool = True) -> ReportData:
         nodes=[NodeRecord("Landscape", 4711, "aa-bb", "LandscapeData", "", "javascript:alert(1)", ("phases",))],
         temperatures=(1600.0,),
         notes=[NASTY],
+        energies=invented_energies(),
     )

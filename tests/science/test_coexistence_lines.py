@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import brentq
 
 from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines, coexistence
+from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine, CoexistencePoint, triple_points
 from aiida_polymorph.thermodynamics.diagrams.sources import SourceEnergies, best_sources, merged
 from aiida_polymorph.thermodynamics.diagrams.surface_diagram import stable_phases, surface_diagram, usual_grid
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints, fit_surface, phase_points
@@ -271,6 +272,21 @@ def test_a_triple_point_cuts_the_lines():
     for line in stable:
         ends = [(point.temperature, point.pressure_gpa) for point in (line.points[0], line.points[-1])]
         assert any(abs(t - triple_t) < 3.0 and abs(p - triple_p) < 0.05 for t, p in ends)
+    (found,) = triple_points(stable)
+    assert found.phases == ("a", "b", "c")
+    assert (found.temperature, found.pressure_gpa) == pytest.approx((triple_t, triple_p), rel=4e-3)
+    assert 0 < found.error_gpa < 1
+
+
+def test_lines_that_do_not_meet_make_no_triple_point():
+    ends = {("a", "b"): (700.0, 5.0), ("a", "c"): (1100.0, 5.0), ("b", "c"): (1100.0, 6.0)}
+    made = [
+        CoexistenceLine(*phases, True, tuple(CoexistencePoint(t, p, 0.1, 0.0, 0.0, -1.0) for t in (t0, 1600.0)))
+        for phases, (t0, p) in ends.items()
+    ]
+    assert triple_points(made) == []
+    assert triple_points([replace(line, stable=False) for line in made]) == []
+    assert triple_points(made[:2]) == []
 
 
 def test_lines_have_points_at_the_temperatures_asked_for():

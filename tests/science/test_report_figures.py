@@ -151,7 +151,7 @@ def test_spread_keeps_gap_order_and_bounds():
 
 def test_figures_are_written_and_the_same_each_time(tmp_path):
     report = invented_report(structures=False)
-    small = replace(report, landscapes=report.landscapes[:1], potentials=None, diagram=None)
+    small = replace(report, landscapes=report.landscapes[:1], potentials=None, diagram=None, energies=None)
     files = gallery.write_figures(small, tmp_path / "figures", ("svg",))
     assert {f.name for f in files} == {"map-0GPa.svg", "eps-0GPa.svg", "surrogate-enthalpy-0GPa.svg"}
     before = (tmp_path / "figures" / "eps-0GPa.svg").read_bytes()

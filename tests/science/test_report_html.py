@@ -13,6 +13,7 @@ import pytest
 from report_data import NASTY, invented_landscape, invented_report
 
 from aiida_polymorph.report import ReportData, canvas, chemiscope, gallery, html, sections, tables, write_report
+from aiida_polymorph.report.data import NodeRecord
 from aiida_polymorph.results.explain import Explanation, Step, explain_text
 
 
@@ -76,7 +77,7 @@ def test_page_says_where_numbers_come_from_and_what_they_are(page):
         "From nodes: Landscape (4711).",
         "P4_2/mnm",
         "recipe / seed",
-        "overdispersion",
+        "over-dispersion",
         "did not converge",
     ):
         assert expected in text
@@ -111,7 +112,7 @@ class VolumesSection(sections.Section):
 
 
 def test_a_new_figure_is_one_class_and_one_registration(monkeypatch, tmp_path):
-    report = replace(invented_report(structures=False), potentials=None, surrogates=())
+    report = replace(invented_report(structures=False), potentials=None, surrogates=(), energies=None, diagram=None)
     monkeypatch.setattr(sections, "SECTIONS", (VolumesSection, *sections.SECTIONS[2:]))
     page = html.render_report(report)
     parts = Tags(page)
@@ -138,6 +139,59 @@ def test_what_is_missing_is_told_for_each_window_or_said_to_be_unknown(page):
     older = replace(data, landscapes=[replace(data.landscapes[0], unseen=None)])
     (sentence,) = [each for each in sections.LandscapeSection(older).texts() if "missing" in each]
     assert sentence.startswith("How many minima are still missing at 0 GPa is not recorded")
+
+
+def test_gibbs_energies_stand_beside_the_search(page):
+    parts = Tags(page)
+    text = "".join(parts.shown)
+    for expected in (
+        "classical, with a thermal wavelength of 1 Å for every atom",
+        "it melts",
+        "a, 700 K, 0 GPa, switching (node 42)",
+        "harmonic and integration",
+        "Triple points.",
+        "a, b, c",
+    ):
+        assert expected in text
+    anchors = [attributes["href"] for tag, attributes in parts.tags if tag == "a"]
+    assert {"#gibbs-energies", "#coexistence", "#integrands"} <= set(anchors)
+
+
+def test_without_gibbs_energies_there_are_no_such_sections():
+    data = replace(invented_report(structures=False), energies=None)
+    for section in sections.SECTIONS:
+        if section.anchor in ("gibbs-energies", "coexistence", "integrands"):
+            assert html._block(section(data)) is None
+
+
+def test_lines_that_could_not_be_drawn_have_a_reason():
+    data = invented_report(structures=False)
+    without = replace(data.energies, diagram=None, no_diagram="values at a single temperature only")
+    section = next(each for each in sections.SECTIONS if each.anchor == "coexistence")(replace(data, energies=without))
+    assert list(section.pictures()) == []
+    assert section.tables()[0].rows[0][0].text == "values at a single temperature only"
+
+
+def test_the_pressure_filter_reads_the_column_of_pressures(page):
+    (select,) = [attributes for tag, attributes in Tags(page).tags if attributes.get("id") == "pressure-filter"]
+    (section,) = [each for each in sections.SECTIONS if each.searchable]
+    table = section(invented_report(structures=False)).tables()[0]
+    column = int(select["data-column"])
+    assert table.columns[column] == "P (GPa)"
+    assert [row[column].text for row in table.rows] == ["0", "0"]
+
+
+def test_columns_of_numbers_are_aligned_where_a_number_is_unknown():
+    table = tables.Table(
+        ("a", "b"), ((tables.cell(1.0, "g"), tables.Cell("x")), (tables.cell(None), tables.cell(None)))
+    )
+    assert table.numeric == (True, False)
+
+
+def test_nodes_of_one_role_are_told_together():
+    nodes = [NodeRecord("Gibbs energies of a", pk, "u", sections=("landscape",)) for pk in (7, 9)]
+    section = sections.LandscapeSection(replace(invented_report(structures=False), nodes=nodes))
+    assert html._origin(section) == ("From nodes: Gibbs energies of a (7, 9).",)
 
 
 def test_unknown_is_a_dash_and_sorts_last():

@@ -3,7 +3,10 @@
 from aiida_polymorph.report.sections.basin_entropy import BasinEntropySection
 from aiida_polymorph.report.sections.chemical_potentials import ChemicalPotentialsSection
 from aiida_polymorph.report.sections.clustering import ClusteringSection
+from aiida_polymorph.report.sections.coexistence import CoexistenceSection
 from aiida_polymorph.report.sections.enthalpies import EnthalpiesSection
+from aiida_polymorph.report.sections.gibbs_energies import GibbsEnergiesSection
+from aiida_polymorph.report.sections.integrands import IntegrandsSection
 from aiida_polymorph.report.sections.interface import Link, Picture, Section
 from aiida_polymorph.report.sections.landscape import LandscapeSection
 from aiida_polymorph.report.sections.nodes import NodesSection
@@ -16,6 +19,9 @@ from aiida_polymorph.report.sections.surrogate import SurrogateSection
 SECTIONS: tuple[type[Section], ...] = (
     PhaseDiagramSection,
     ChemicalPotentialsSection,
+    GibbsEnergiesSection,
+    CoexistenceSection,
+    IntegrandsSection,
     PhasesSection,
     SearchesSection,
     LandscapeSection,

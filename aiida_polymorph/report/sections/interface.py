@@ -41,8 +41,7 @@ class Section:
         heading: Above it.
         missing: What the page says where the section has neither table nor figure; "" leaves the section out there.
         side_by_side: Whether its figures stand beside each other.
-        searchable: Whether its table can be filtered; one section of a page at most. The second column of its table
-            is the pressure.
+        searchable: Whether its table can be filtered by name and pressure; one section of a page at most.
     """
 
     anchor: ClassVar[str]

@@ -20,8 +20,8 @@ UNSEEN = (
     "known and that the search did not find: rare minima are beyond any estimate from counts."
 )
 HEADS = (
-    "P, GPa",
-    "above the lowest, eV",
+    "P (GPa)",
+    "above the lowest (eV)",
     "structures",
     "minima found",
     "found once",

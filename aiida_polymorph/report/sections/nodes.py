@@ -20,7 +20,7 @@ class NodesSection(Section):
 
     def texts(self) -> Sequence[str]:
         """Return how to go on from a node."""
-        return ("`verdi node show UUID` shows a node with its inputs.",)
+        return ("The command verdi node show UUID shows a node with its inputs.",)
 
     def tables(self) -> Sequence[Table]:
         """Return the nodes."""

@@ -9,9 +9,9 @@ from aiida_polymorph.report.sections.interface import Picture, Section
 from aiida_polymorph.report.thermo_figures import phase_regions
 
 CAPTION = (
-    "Phase with the lowest chemical potential. The colour is the paler, the less probable it is that this phase "
-    "is the stable one, given the errors. Black lines: coexistence; grey bands: one standard deviation of its "
-    "pressure."
+    "Phase with the lowest chemical potential by enthalpies and basin entropies of the searches. The colour is the "
+    "paler, the less probable it is that this phase is the stable one, given the errors. Black lines: coexistence; "
+    "grey bands: one standard deviation of its pressure."
 )
 
 

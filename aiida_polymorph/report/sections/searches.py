@@ -10,7 +10,7 @@ from aiida_polymorph.report.data import LandscapeView
 from aiida_polymorph.report.sections.interface import Section
 from aiida_polymorph.report.tables import Cell, Table, cell
 
-HEADS = ("P, GPa", "relaxed", "failed, by reason", "phases", "known phases", "minima found once", "eps")
+HEADS = ("P (GPa)", "relaxed", "failed, by reason", "phases", "known phases", "minima found once", "eps")
 
 
 class SearchesSection(Section):

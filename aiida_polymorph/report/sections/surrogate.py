@@ -15,7 +15,7 @@ SPLITS = {
     "novel": "no copy of the phase in training",
     "cluster": "whole clusters held out",
 }
-HEADS = ("P, GPa", "target", "test", "MAE", "RMSE", "R²")
+HEADS = ("P (GPa)", "target", "test", "MAE", "RMSE", "R²")
 
 
 class SurrogateSection(Section):
@@ -31,7 +31,8 @@ class SurrogateSection(Section):
         return (
             "The surrogate predicts enthalpy and basin entropy from the geometry alone, for phases that the search "
             "missed at a pressure.",
-            "Errors on structures that the model had not seen, by how they were chosen.",
+            "Errors on structures that the model had not seen, by how they were chosen. R² below zero: the "
+            "prediction is worse than the mean of all values would be.",
         )
 
     def tables(self) -> Sequence[Table]:
