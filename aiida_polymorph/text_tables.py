@@ -87,10 +87,10 @@ def empty_columns(rows: Sequence[Row], columns: Sequence[Column | tuple[Any, ...
 
 def reason_of(rows: Sequence[Row], column: Column) -> str:
     """Return why a column has no values: the most frequent reasons of its rows, else what the column says of itself."""
-    given = Counter(str(row[column.reason]) for row in rows if column.reason and row.get(column.reason))
+    given = Counter(str(row[column.reason]).rstrip(".") for row in rows if column.reason and row.get(column.reason))
     if not given:
         return column.why
-    listed = [reason.rstrip(".") for reason, _ in given.most_common(MOST_REASONS)]
+    listed = [reason for reason, _ in given.most_common(MOST_REASONS)]
     left = len(given) - len(listed)
     return "; ".join(listed) + (f"; and {left} other reasons" if left > 1 else "; and another reason" if left else "")
 

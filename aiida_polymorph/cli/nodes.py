@@ -37,8 +37,10 @@ def given_phases(
 
 def tell_phase(builder: ProcessBuilder, name: str, known: StructureSetData | None) -> ProcessBuilder:
     """Tell a builder what its phase is called, where it asks for that, and among which phases to look up a lost one."""
+    from aiida import orm
+
     if "name" in builder.process_class.spec().inputs:
-        builder.name = name
+        builder.name = orm.Str(name)
     if known is not None:
         builder.phases = known
     return builder

@@ -91,10 +91,10 @@ def find_source(text: str, file_names: dict[str, str]) -> Source:
 def hint_for(text: str) -> str:
     """Return why an argument stands for nothing, and what may have been meant instead."""
     path = Path(text)
-    shipped = [name for names in available_references().values() for name in names]
     full = [f"{formula}/{name}" for formula, names in available_references().items() for name in names]
+    shipped = full if "/" in text else list(dict.fromkeys(each.rpartition("/")[2] for each in full))
     beside = [str(path.parent / each.name) for each in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = get_close_matches(text, [*shipped, *full, *beside], n=3)
+    near = get_close_matches(text, [*shipped, *beside], n=3)
     missing = ": the file does not exist" if path.suffix or len(path.parts) > 1 else ""
     return missing + (f"; did you mean {' or '.join(near)}" if near else f" (these are {shortened(full)})")
 

@@ -10,35 +10,13 @@ import pytest
 import yaml
 from aiida import orm
 from click.testing import CliRunner
+from fields import FIELDS, RELAX_FIELDS, SEARCH_FIELDS
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.processes import carry_out
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.formats import read_structures, write_structures
 from aiida_polymorph.structures import StructureSet
-
-SEARCH_FIELDS = {
-    "node",
-    "pressure_gpa",
-    "asked",
-    "relaxed",
-    "failed",
-    "force_calls_mean",
-    "cpu_seconds",
-    "wall_seconds",
-}
-RELAX_FIELDS = {
-    "name",
-    "pressure_gpa",
-    "formula_units",
-    "enthalpy_ev_per_formula_unit",
-    "volume_a3_per_formula_unit",
-    "space_group",
-    "max_force_ev_per_a",
-    "max_stress_error_gpa",
-    "converged",
-    "reason",
-}
 
 
 @pytest.fixture
@@ -116,6 +94,7 @@ def test_import_and_export(run, tmp_path, argon: StructureSet) -> None:
     write_structures(given, path, "extxyz")
     answer = json.loads(run("import", path, "--pressure", "3", "--label", "from elsewhere", "--json").stdout)
     assert answer["count"] == 6
+    assert answer.keys() >= FIELDS["import"]
     node = orm.load_node(answer["node"])
     assert (node.label, node.value("pressure_gpa"), node.value("metadata")["source"]["files"]) == (
         "from elsewhere",

@@ -18,6 +18,7 @@ from aiida.manage.manager import Manager
 from ase import Atoms
 from ase.build import bulk
 from click.testing import CliRunner, Result
+from fields import SCAN_FIELDS
 from plumpy import ProcessState
 from test_cli_analysis import pile
 
@@ -33,17 +34,6 @@ from aiida_polymorph.results.scan_progress import progress_text
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.units import GPA
 
-FIELDS = {
-    "name",
-    "engine",
-    "functional",
-    "pressure_gpa",
-    "enthalpy_ev_per_formula_unit",
-    "volume_a3_per_formula_unit",
-    "max_stress_error_gpa",
-    "relative_enthalpy_ev_per_formula_unit",
-    "reason",
-}
 ARGON = {
     "name": "smooth-argon",
     "backend": "ase",
@@ -126,7 +116,7 @@ def test_fields_of_every_point(rows) -> None:
         (name, pressure) for name in SMALL for pressure in PRESSURES
     ]
     for row in rows:
-        assert set(row) == FIELDS
+        assert set(row) == SCAN_FIELDS
         assert (row["engine"], row["functional"], row["reason"]) == ("lammps", "smooth-argon", None)
         assert 0 <= row["max_stress_error_gpa"] < 0.01
 

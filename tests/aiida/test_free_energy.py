@@ -15,6 +15,7 @@ from aiida.plugins import ParserFactory
 from ase import Atoms
 from ase.build import bulk
 from click.testing import CliRunner
+from fields import FREE_ENERGY_FIELDS, INTEGRATE_FIELDS
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.data.potential import PotentialData
@@ -41,29 +42,6 @@ QUICK = {
     "target_error": 5e-4,
     "equilibrate": {"equilibration_steps": 300, "npt_steps": 600, "nvt_steps": 300, "timestep_fs": 5.0},
     "dynamics": {"equilibration_steps": 60, "timestep_fs": 5.0, "damping_fs": 200.0},
-}
-FREE_ENERGY_FIELDS = {
-    "gibbs_energy_ev_per_formula_unit",
-    "error_ev_per_formula_unit",
-    "pressure_gpa",
-    "temperature_k",
-    "method",
-    "atoms",
-    "steps",
-    "terms",
-    "metastable",
-    "reason",
-}
-INTEGRATE_FIELDS = {
-    "name",
-    "pressure_gpa",
-    "temperature_k",
-    "gibbs_energy_ev_per_formula_unit",
-    "error_ev_per_formula_unit",
-    "enthalpy_ev_per_formula_unit",
-    "volume_a3_per_formula_unit",
-    "metastable",
-    "reason",
 }
 
 
@@ -396,6 +374,7 @@ def test_commands(files, code, monkeypatch):
     assert result.exit_code == 0, result.output
     row = json.loads(result.stdout)
     assert row.keys() >= FREE_ENERGY_FIELDS
+    assert row["name"] == "fcc"
     total = sum(term["value"] for term in row["terms"].values())
     assert row["gibbs_energy_ev_per_formula_unit"] == pytest.approx(total)
     sizes = ["--atoms", "108,256", "--finite-size", "line"]

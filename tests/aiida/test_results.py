@@ -11,7 +11,7 @@ import pytest
 from aiida import orm
 from aiida.tools.archive import create_archive
 from click.testing import CliRunner
-from fields import PHASE_FIELDS, THERMAL_FIELDS
+from fields import PHASE_FIELDS, SUMMARY_FIELDS, THERMAL_FIELDS
 
 from aiida_polymorph.cli import main
 from aiida_polymorph.formats import read_structures
@@ -26,8 +26,6 @@ from aiida_polymorph.results.explain import explain_text
 from aiida_polymorph.results.provenance import jobs_below, searches_of
 from aiida_polymorph.results.report_data import explain, report_data
 from aiida_polymorph.units import KB
-
-SUMMARY_FIELDS = {"node", "structures", "phases", "found_once", "eps", "surrogate", "basin_entropy"}
 
 
 def by_name(rows: list[dict]) -> dict[str, dict]:
