@@ -154,6 +154,8 @@ def integrate_command(
     rows = [row for node, name in zip(nodes, names, strict=True) for row in integrate_rows(node, name)]
     if not as_json:
         say(f"Processes {', '.join(str(node.pk) for node in nodes)}.")
+        if len(nodes) > 1:
+            say(f"`aiida-polymorph diagram {' '.join(str(node.pk) for node in nodes)}` shows which phase is stable.")
     show(rows, INTEGRATE_COLUMNS, as_json)
 
 
