@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,41 +16,17 @@ from aiida_polymorph.cli.options import (
     phase_arguments,
     protocol_option,
 )
-from aiida_polymorph.cli.output import print_json, say
+from aiida_polymorph.cli.output import say
+from aiida_polymorph.cli.scan_settings import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiida import orm
     from aiida.engine import ProcessBuilder
 
 
 MOST_PHASES = 100
 """In one call, each with a process of its own for each functional."""
-
-EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
-
-
-class Setting(click.ParamType):
-    """A setting and its value, `NAME=VALUE`, the value as YAML has it, or a number; dots lead into nested ones."""
-
-    name = "name=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        """Return name and value."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not name or not equals:
-            self.fail(f"{value!r} must be NAME=VALUE, e.g. cutoff_ry=100 or param.cut_off_energy=900", param, ctx)
-        import yaml
-
-        try:
-            entry = yaml.safe_load(text)
-        except yaml.YAMLError:
-            self.fail(f"{text!r} can't be read as YAML", param, ctx)
-        # In YAML 1e-8 is a word, since it lacks a point.
-        return name, float(text) if isinstance(entry, str) and EXPONENT.fullmatch(text) else entry
 
 
 @click.command("dft-scan")
@@ -177,6 +152,7 @@ def dft_scan_command(
     from aiida_polymorph.cli.nodes import given_phases
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.scan_inputs import scan_builders
+    from aiida_polymorph.cli.scan_results import find_scans, show_scans
     from aiida_polymorph.cli.watch import ScanWatch
     from aiida_polymorph.workflows.dft_scan import check_phases
 
@@ -199,64 +175,8 @@ def dft_scan_command(
     show_scans([*nodes, *others], relative_to or names[0], figure, as_json)
 
 
-def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNode]:
-    """Return earlier scans of a composition.
-
-    Raises:
-        ValueError: if a node is none with results, or of another composition.
-    """
-    from aiida_polymorph.results.nodes import load
-    from aiida_polymorph.results.report_data import points_of
-
-    scans = [load(identifier) for identifier in identifiers]
-    for scan in scans:
-        points_of(scan, formula)
-    return scans
-
-
 def all_here(builders: Sequence[ProcessBuilder]) -> bool:
     """Return whether all scans share this machine, so that they run one after the other."""
     from aiida_polymorph.workflows.machine import machine_of
 
     return all(machine_of(builder.code.computer).is_ours_to_share for builder in builders)
-
-
-def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str | None, as_json: bool) -> None:
-    """Print the points of finished scans and what they say together, and draw them.
-
-    Raises:
-        ValueError: if no scan came to a result, or none of them has the phase.
-    """
-    from aiida import orm
-
-    from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
-    from aiida_polymorph.report.canvas import save_figure
-    from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
-    from aiida_polymorph.results.phase_order import phase_order
-    from aiida_polymorph.results.scan_progress import chains_of
-    from aiida_polymorph.results.scan_text import scan_text
-    from aiida_polymorph.results.scans import scan_rows
-    from aiida_polymorph.structures import StructureSet
-    from aiida_polymorph.workflows.reasons import why_not
-
-    for node in nodes:
-        lost = [node for node in chains_of(node) if "points" not in node.outputs]
-        for process in [*lost, *([] if node.is_finished_ok else [node])]:
-            say(f"Warning: {process.label or 'scan'} ({process.pk}): {why_not(process)}.")
-    scans = {f"scan_{i:02d}": node.outputs.points for i, node in enumerate(nodes) if "points" in node.outputs}
-    if not scans:
-        raise ValueError("no scan came to a result")
-    sets = [scan.to_set() for scan in scans.values()]
-    curves, points = curves_of_scans(sets), StructureSet.concatenate(sets)
-    rows = scan_rows(points, curves, relative_to)
-    if figure is not None:
-        save_figure(
-            draw_enthalpies(curves, relative_to, points.composition, order=phase_order(points.composition)), figure
-        )
-        say(f"Figure: {figure}")
-    if as_json:
-        print_json(rows)
-        return
-    summary = compare_scans(relative_to=orm.Str(relative_to), **scans)
-    click.echo(scan_text(rows, summary, points.composition))
-    say(f"Scans {', '.join(str(node.pk) for node in nodes)}, comparison {summary.pk}.")

@@ -1,4 +1,4 @@
-"""What `dft-scan` starts from beside its phases: codes, and the settings of the engines."""
+"""What `dft-scan` starts from beside its phases: builders and codes of its engines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aiida import orm
 from aiida.common.warnings import AiidaDeprecationWarning
 
 from aiida_polymorph.cli.output import say
+from aiida_polymorph.cli.scan_settings import settings_for
 from aiida_polymorph.engines import load_engine
 from aiida_polymorph.machine import resources
-from aiida_polymorph.protocol_files import merge_inputs
 from aiida_polymorph.workflows.machine import machine_of
 
 if TYPE_CHECKING:
@@ -146,63 +146,6 @@ def engine_code(engine: Engine, named: Sequence[orm.AbstractCode]) -> orm.Abstra
         f"there is no code for {engine.name}: set one up with `verdi code create core.code.installed "
         f"--default-calc-job-plugin {engine.code_plugin}`"
     )
-
-
-def settings_for(engine: Engine, names: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings meant for an engine, nested: `castep:param.cut_off_energy` for CASTEP only.
-
-    Raises:
-        ValueError: if a setting is for an engine that isn't asked for, or the engine doesn't have it.
-    """
-    defaults = engine.parameters(chosen["protocol"])
-    settings: dict[str, Any] = {}
-    for key, value in chosen["settings"]:
-        meant, colon, setting = key.rpartition(":")
-        if colon and meant not in names:
-            raise ValueError(f"--set {key}: engine {meant} is none of {', '.join(names)}")
-        if colon and meant != engine.name:
-            continue
-        if setting.partition(".")[0] not in defaults:
-            hint = f"; of several engines name the one that is meant, ENGINE:{setting}" if len(names) > 1 else ""
-            raise ValueError(f"--set {key}: {engine.name} has no such setting, it has {', '.join(defaults)}{hint}")
-        put_in(settings, setting.split("."), value)
-    for name, value in settings.items():
-        check_kind(engine, name, defaults[name], value)
-    problem = engine.problem(merge_inputs(defaults, settings))
-    if problem:
-        raise ValueError(problem)
-    return settings
-
-
-def put_in(settings: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Put a value at its place in nested settings.
-
-    Raises:
-        ValueError: if a value is already on the way.
-    """
-    *way, last = path
-    place = settings
-    for step in way:
-        place = place.setdefault(step, {})
-        if not isinstance(place, dict):
-            raise ValueError(f"--set {'.'.join(path)}: {step} was given a value of its own")
-    place[last] = value
-
-
-def check_kind(engine: Engine, name: str, default: Any, value: Any) -> None:
-    """Refuse what is of another kind than the setting of the protocol: a word for a number, a value for many.
-
-    Raises:
-        ValueError: saying what is wanted.
-    """
-    if isinstance(default, Mapping) and not isinstance(value, Mapping):
-        example = next(iter(default), "NAME")
-        raise ValueError(f"--set {name}: {engine.name} has several settings there, e.g. --set {name}.{example}=VALUE")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(default, int | float) and not is_number:
-        raise ValueError(f"--set {name}: {value!r} is not a number")
-    if value is None:
-        raise ValueError(f"--set {name}: {engine.name} can't do without")
 
 
 def dft_job_options(chosen: Mapping[str, Any]) -> dict[str, Any]:

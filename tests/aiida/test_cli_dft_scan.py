@@ -23,8 +23,8 @@ from plumpy import ProcessState
 from test_cli_analysis import pile
 
 from aiida_polymorph.cli import main
-from aiida_polymorph.cli.dft_scan import Setting, show_scans
-from aiida_polymorph.cli.scan_inputs import check_kind, put_in
+from aiida_polymorph.cli.scan_results import show_scans
+from aiida_polymorph.cli.scan_settings import Setting, check_kind, put_in
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import engine_names
 from aiida_polymorph.engines.castep import CastepEngine
