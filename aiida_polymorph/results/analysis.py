@@ -46,7 +46,7 @@ SUMMARY_COLUMNS: list[Column] = [
 NOT_FOUND = "the search at this pressure did not find the phase"
 NOT_SEARCHED = "this pressure was not searched"
 UNDETERMINED = "the counts do not determine it"
-NOT_KNOWN = "only known phases, given as references or shipped, are tested for being saddle points"
+NOT_KNOWN = "it is told of known phases only, those given as references or shipped"
 NOT_RATTLED = "no displaced copy of the phase was relaxed to see whether it falls lower"
 """Why entries of the table of phases are unknown."""
 
