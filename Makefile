@@ -51,7 +51,7 @@ docs: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .import_linter_cache docs/_build build dist *.egg-info .coverage .coverage.*

@@ -69,7 +69,7 @@ def compute_quasi_harmonic(
     """Return the Gibbs energy of a crystal at a temperature (K) and a pressure (GPa) from phonons of several cells.
 
     Takes seconds. Where the phonons don't give a number, it is nan with a reason; see
-    `thermodynamics.phonons.quasi_harmonic.quasi_harmonic`.
+    `thermodynamics.free_energy.quasi_harmonic_gibbs.quasi_harmonic`.
 
     Args:
         atoms: the crystal, any cell of it.

@@ -21,7 +21,6 @@ from aiida_polymorph.thermodynamics.free_energy.equilibrium import (
 from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     STIFFNESS,
     allot_steps,
-    anharmonic_energy,
     interaction_term,
     own_springs,
     quadrature,
@@ -31,6 +30,7 @@ from aiida_polymorph.thermodynamics.free_energy.frenkel_ladd import (
     virial_controls,
 )
 from aiida_polymorph.thermodynamics.free_energy.outcome import Target, springs_by_atom
+from aiida_polymorph.thermodynamics.sampling.equilibration import anharmonic_energy
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.units import KB
 

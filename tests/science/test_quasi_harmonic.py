@@ -9,14 +9,14 @@ from ase import Atoms
 from scipy.optimize import minimize_scalar
 
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.free_energy.result import wavelength_term
-from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import HBAR_SQUARED, Phonons
-from aiida_polymorph.thermodynamics.phonons.quasi_harmonic import (
+from aiida_polymorph.thermodynamics.free_energy.quasi_harmonic_gibbs import (
     assemble_quasi_harmonic,
     further_pressures,
     harmonic,
     quasi_harmonic,
 )
+from aiida_polymorph.thermodynamics.free_energy.result import wavelength_term
+from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import HBAR_SQUARED, Phonons
 from aiida_polymorph.thermodynamics.phonons.volume_grid import GridCell, cell_reason, grid_pressures
 from aiida_polymorph.units import GPA, KB, KCAL_PER_MOL
 

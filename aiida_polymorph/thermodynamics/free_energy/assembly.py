@@ -9,7 +9,7 @@ from ase import Atoms
 
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.symmetry import space_group, unturned_primitive_cell
+from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.outcome import Outcome
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.free_energy.result import (
@@ -35,17 +35,8 @@ TOLERANCE = 1.001
 LOGARITHM_DOUBT = 0.2
 """Part of the logarithmic finite-size term that may be wrong: what it is off by for phases whose phonons are known."""
 
-LARGEST_RELAXATION = 1.0
-"""Atoms that move farther than this (angstrom, root mean square) when relaxed at 0 K are in another structure."""
-
-SYMMETRIC_RELAXATION = 0.2
-"""As far they may move where the space group becomes another one."""
-
 LARGEST_DRIFT = 1.5
 """Mean-square displacements under weak springs over those without, which are larger in a crystal that stays."""
-
-SYMPREC = 0.05
-"""angstrom, for that space group."""
 
 
 def minimised(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> tuple[Atoms, float]:
@@ -59,21 +50,6 @@ def final_crystal(atoms: Atoms, arrays: Mapping[str, np.ndarray]) -> Atoms:
     """Return the atoms where the task `equilibrate` left them at constant pressure."""
     dump = part(arrays, "final")
     return Atoms(atoms.numbers, positions=dump["values"][-1], cell=dump["cell"][-1], pbc=True)
-
-
-def relaxation_reason(before: Atoms, after: Atoms) -> str:
-    """Return why a crystal relaxed at 0 K is not the one before any more, "" if it is."""
-    moved = after.get_scaled_positions(wrap=False) - before.get_scaled_positions(wrap=False)
-    moved = (moved - np.rint(moved)) @ np.asarray(after.cell)
-    moved -= moved.mean(axis=0)
-    distance = float(np.sqrt(np.mean(np.sum(moved**2, axis=1))))
-    text = f"unstable from the first step: relaxed at 0 K, its atoms move by {distance:.2f} angstrom"
-    if not np.isfinite(distance) or distance > LARGEST_RELAXATION:
-        return text
-    if distance > SYMMETRIC_RELAXATION:
-        groups = [space_group(each, SYMPREC) or "P1" for each in (before, after)]
-        return f"{text}, {groups[0]} becomes {groups[1]}" if groups[0] != groups[1] else ""
-    return ""
 
 
 def phonon_cells(crystal: Atoms, symprec: float = 0.01) -> tuple[Atoms, np.ndarray, Atoms, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ase import Atoms
 
 from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.thermodynamics.free_energy.assembly import final_crystal, minimised, relaxation_reason
+from aiida_polymorph.thermodynamics.free_energy.assembly import final_crystal, minimised
 from aiida_polymorph.thermodynamics.free_energy.methods import Phase, Recognised
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.free_energy.result import UNKNOWN
@@ -20,6 +20,7 @@ from aiida_polymorph.thermodynamics.plan import (
     Task,
 )
 from aiida_polymorph.thermodynamics.sampling.equilibration import Equilibration, digest_equilibration
+from aiida_polymorph.thermodynamics.sampling.relaxed import relaxation_reason
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell, size_problem
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.sampling.series import Estimate, SeriesMean, controlled_mean, series_mean
+from aiida_polymorph.thermodynamics.sampling.series import Estimate, SeriesMean, controlled_mean
 from aiida_polymorph.units import KB
 
 STIFFNESS = 50.0
@@ -204,20 +204,3 @@ def allot_steps(
         more *= limit / more.sum()
     more = np.where(more > 0, np.maximum(more, least), 0.0)
     return (10 * np.ceil(more / 10)).astype(int)
-
-
-def anharmonic_energy(energy: np.ndarray, virial: np.ndarray, perfect: float) -> SeriesMean:
-    """Return the mean potential energy beyond harmonic equipartition, whole cell in eV.
-
-    <U - U0> - 3/2 (N - 1) kB T, as the mean of U - U0 + (sum u . F) / 2: harmonic fluctuations drop out (Schultz and
-    Kofke's harmonically mapped averaging), which takes its noise down by more than an order of magnitude.
-
-    Args:
-        energy: U, eV, shape (n,).
-        virial: sum over atoms of u . F, eV, shape (n,).
-        perfect: U0, eV.
-
-    Raises:
-        ValueError: if there are too few samples.
-    """
-    return series_mean(energy - perfect + virial / 2)

@@ -1,6 +1,6 @@
 """The quasi-harmonic approximation as a method: which cells it relaxes, and that it adds some where they are missing.
 
-The formulas are in `phonons.quasi_harmonic`. The phase is relaxed at 0 K and its pressure, then at the pressures of a
+The formulas are in `quasi_harmonic_gibbs`. The phase is relaxed at 0 K and its pressure, then at the pressures of a
 volume grid; where the minimum of the Gibbs energy lies outside of the cells, more of them are relaxed on that side. A
 cell that is lost costs that cell only.
 """
@@ -13,14 +13,15 @@ from functools import partial
 import numpy as np
 
 from aiida_polymorph.lammps.settings import MinimiseSettings
-from aiida_polymorph.thermodynamics.free_energy.assembly import minimised, relaxation_reason
+from aiida_polymorph.thermodynamics.free_energy.assembly import minimised
 from aiida_polymorph.thermodynamics.free_energy.equilibrated import Relaxed, lost
 from aiida_polymorph.thermodynamics.free_energy.mean_cell import compute_phonons, refuse
 from aiida_polymorph.thermodynamics.free_energy.methods import Found, Method, Phase
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
-from aiida_polymorph.thermodynamics.phonons.quasi_harmonic import assemble_quasi_harmonic, further_pressures
+from aiida_polymorph.thermodynamics.free_energy.quasi_harmonic_gibbs import assemble_quasi_harmonic, further_pressures
 from aiida_polymorph.thermodynamics.phonons.volume_grid import MOST_CELLS, GridCell, cell_reason, grid_pressures
 from aiida_polymorph.thermodynamics.plan import Runner, Sample, StepFailedError, Task
+from aiida_polymorph.thermodynamics.sampling.relaxed import relaxation_reason
 from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell
 
 SAME_PRESSURE = 1e-6

@@ -11,13 +11,13 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from aiida_polymorph.structures import formula_units_of
-from aiida_polymorph.thermodynamics.free_energy.assembly import relaxation_reason
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import (
     Phonons,
     bulk_free_energy,
     quantum_correction,
     quantum_energy,
 )
+from aiida_polymorph.thermodynamics.sampling.relaxed import relaxation_reason
 from aiida_polymorph.units import GPA, KB
 
 GRUENEISEN = 2.0
