@@ -103,7 +103,7 @@ def find_or_make(nodes: Sequence[str], names: dict[str, str], settings: dict[str
 def draw(node: PhaseDiagramData, file: str) -> str:
     """Draw a diagram and return the path of the figure."""
     from aiida_polymorph.report.canvas import new_figure, save_figure
-    from aiida_polymorph.report.thermo_figures import phase_regions
+    from aiida_polymorph.report.phase_regions import phase_regions
     from aiida_polymorph.results.phase_order import phase_order
 
     figure, (ax,) = new_figure()

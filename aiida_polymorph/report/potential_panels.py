@@ -13,7 +13,7 @@ import numpy as np
 from aiida_polymorph.landscape.source_comparison import Comparison, along_pressure
 from aiida_polymorph.report.canvas import new_figure, pretty_formula
 from aiida_polymorph.report.colours import Looks, phase_looks
-from aiida_polymorph.report.thermo_figures import relative_curves
+from aiida_polymorph.report.potential_curves import relative_curves
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 
 if TYPE_CHECKING:

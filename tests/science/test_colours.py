@@ -12,8 +12,9 @@ from test_enthalpy_curves import curve
 from aiida_polymorph.report.canvas import COLOURS, MARKERS, new_figure
 from aiida_polymorph.report.colours import look, phase_looks
 from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
+from aiida_polymorph.report.phase_regions import phase_regions
+from aiida_polymorph.report.potential_curves import chemical_potentials
 from aiida_polymorph.report.potential_panels import potential_figure
-from aiida_polymorph.report.thermo_figures import chemical_potentials, phase_regions
 from aiida_polymorph.thermodynamics.diagrams.phase_diagram import phase_diagram, usual_grid
 
 ORDER = ["pyrite", "dense", "a", "soft", "rutile", "open", "b", "middle", "c", "d", "e"]

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from report_data import NASTY, invented_landscape, invented_potentials, invented_report
 
-from aiida_polymorph.report import canvas, figures, gallery, labels, thermo_figures
+from aiida_polymorph.report import canvas, figures, gallery, labels, phase_regions, potential_curves
 from aiida_polymorph.thermodynamics.diagrams.phase_diagram import phase_diagram
 
 
@@ -76,19 +76,19 @@ def test_map_without_any_cluster_or_reference():
 
 def test_curves_found_are_solid_and_filled_predicted_dashed_and_hollow():
     _, ax = axes()
-    thermo_figures.chemical_potentials(invented_potentials(), ax, 1600, "rutile", ["pyrite"])
+    potential_curves.chemical_potentials(invented_potentials(), ax, 1600, "rutile", ["pyrite"])
     marked = [line for line in ax.lines if line.get_marker() not in ("None", "", None)]
     by_pressure = {float(x): hollow(line) for line in marked for x in line.get_xdata()}
     assert by_pressure == {0.0: True, 20.0: False}
     curve = [line.get_linestyle() for line in ax.lines if line not in marked and len(line.get_xdata()) > 1]
     assert curve[0] == "--"
     _, ax = axes()
-    thermo_figures.chemical_potentials(invented_potentials(), ax, 1600, "rutile", ["rutile"])
+    potential_curves.chemical_potentials(invented_potentials(), ax, 1600, "rutile", ["rutile"])
     assert {line.get_linestyle() for line in ax.lines if len(line.get_xdata()) > 10} == {"-"}
 
 
 def test_curves_have_a_band_of_the_error_of_the_difference():
-    curves = thermo_figures.relative_curves(invented_potentials(), 1600, "rutile", np.array([0.0, 20.0]))
+    curves = potential_curves.relative_curves(invented_potentials(), 1600, "rutile", np.array([0.0, 20.0]))
     assert curves.error[0].tolist() == [0.0, 0.0]
     assert curves.error[2, 0] > curves.error[2, 1] > 0
     assert curves.relative[0].tolist() == [0.0, 0.0]
@@ -96,7 +96,7 @@ def test_curves_have_a_band_of_the_error_of_the_difference():
 
 def test_curves_carry_their_names_and_the_axis_its_unit():
     _, ax = axes()
-    thermo_figures.chemical_potentials(invented_potentials(), ax, 1600, formula="TiO2", window=1.0)
+    potential_curves.chemical_potentials(invented_potentials(), ax, 1600, formula="TiO2", window=1.0)
     assert sorted(texts(ax)) == sorted(["rutile", NASTY, "pyrite"])
     assert "eV per TiO₂" in ax.get_ylabel()
     assert ax.get_xlabel() == "pressure, GPa"
@@ -104,13 +104,13 @@ def test_curves_carry_their_names_and_the_axis_its_unit():
 
 def test_reference_phase_unknown_is_named():
     with pytest.raises(ValueError, match="'gold' is not among"):
-        thermo_figures.relative_curves(invented_potentials(), 300, "gold", np.array([0.0]))
+        potential_curves.relative_curves(invented_potentials(), 300, "gold", np.array([0.0]))
 
 
 def test_phase_diagram_names_every_region():
     diagram = phase_diagram(invented_potentials(), np.linspace(0, 1500, 16), np.linspace(0, 20, 21), samples=50)
     _, ax = axes()
-    thermo_figures.phase_regions(diagram, ax)
+    phase_regions.phase_regions(diagram, ax)
     assert sorted(texts(ax)) == sorted(diagram.names[i] for i in np.unique(diagram.stable))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("pressure, GPa", "temperature, K")
 

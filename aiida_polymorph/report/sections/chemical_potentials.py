@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from aiida_polymorph.report.canvas import new_figure
 from aiida_polymorph.report.data import ReportData
+from aiida_polymorph.report.potential_curves import chemical_potentials, reference_phase
 from aiida_polymorph.report.sections.interface import Picture, Section
-from aiida_polymorph.report.thermo_figures import chemical_potentials, reference_phase
 from aiida_polymorph.thermodynamics.diagrams.chemical_potential import ChemicalPotentials
 
 MOST = 12

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from aiida_polymorph.report.canvas import new_figure
+from aiida_polymorph.report.phase_regions import phase_regions
 from aiida_polymorph.report.sections.interface import Picture, Section
 from aiida_polymorph.report.tables import Cell, Table, cell
-from aiida_polymorph.report.thermo_figures import phase_regions
 from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine, CoexistencePoint, triple_points
 

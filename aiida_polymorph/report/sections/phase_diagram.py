@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiida_polymorph.report.canvas import new_figure
+from aiida_polymorph.report.phase_regions import phase_regions
 from aiida_polymorph.report.sections.interface import Picture, Section
-from aiida_polymorph.report.thermo_figures import phase_regions
 
 CAPTION = (
     "Phase with the lowest chemical potential by enthalpies and basin entropies of the searches. The colour is the "
