@@ -44,6 +44,7 @@ def coexistence_command(
     """
     from aiida_polymorph.results import coexistence
     from aiida_polymorph.results.free_energies import load_results, warnings_of
+    from aiida_polymorph.results.line_rows import LINE_COLUMNS, table_rows
 
     check_figure_file(figure)
     results = load_results(nodes, dict(names))
@@ -60,8 +61,8 @@ def coexistence_command(
         print_json(coexistence.coexistence_rows(found, temperatures))
         return
     say(f"Node {found.pk}.")
-    rows, hidden = coexistence.table_rows(found.value("lines"), temperatures)
-    click.echo(table(rows, coexistence.COLUMNS))
+    rows, hidden = table_rows(found.value("lines"), temperatures)
+    click.echo(table(rows, LINE_COLUMNS))
     for temperature in coexistence.without_a_line(rows, temperatures):
         say(f"No two stable phases coexist at {temperature:g} K, as far as there are Gibbs energies.")
     if hidden:

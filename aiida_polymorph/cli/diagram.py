@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_polymorph.cli.options import AS_JSON, RENAMING, Choices, Numbers, add_profile, check_figure_file
-from aiida_polymorph.cli.output import Column, print_json, say, table
+from aiida_polymorph.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 
 SOURCES = ("integration", "harmonic", "basin")
-
-PHASES: list[Column] = [
-    ("phase", "name", ""),
-    ("space group", "space_group", ""),
-    ("fate", "fate", ""),
-    ("source", "method", ""),
-    ("above stable (eV/f.u.)", "above_stable_ev", ".4f"),
-    ("known", "known_share", ".0%"),
-    ("reason", "reason", ""),
-]
-STABLE: list[Column] = [("T (K)", "temperature_k", ".0f"), ("stable phases (GPa)", "sequence", "")]
 
 
 @click.command("diagram")
@@ -68,7 +57,7 @@ def diagram_command(
       aiida-polymorph diagram 211 240 268 --figure diagram.svg
       aiida-polymorph diagram 211 240 268 301 --source harmonic --temperature 300:2000:50 --pressure 0:70:1 --json
     """
-    from aiida_polymorph.results.diagram import diagram_record
+    from aiida_polymorph.results.diagram import diagram_record, diagram_text
 
     check_figure_file(figure)
     node = find_or_make(nodes, dict(names), settings)
@@ -109,19 +98,3 @@ def draw(node: PhaseDiagramData, file: str) -> str:
     figure, (ax,) = new_figure()
     phase_regions(node.to_diagram(), ax, phase_order(node.value("composition")))
     return str(save_figure(figure, file))
-
-
-def diagram_text(node: PhaseDiagramData) -> str:
-    """Return a diagram for people."""
-    from aiida_polymorph.results.coexistence import COLUMNS, table_rows
-    from aiida_polymorph.results.diagram import sequence_rows, undecided_text
-
-    rows, _ = table_rows(node.value("lines"))
-    parts = [
-        f"Phase diagram {node.pk} by {', '.join(node.value('sources'))}.",
-        table(node.phases, PHASES),
-        table(sequence_rows(node.to_diagram()), STABLE),
-        table(rows, COLUMNS) if rows else "No two stable phases meet here.",
-        "\n".join(f"Undecided: {undecided_text(each)}." for each in node.value("undecided")),
-    ]
-    return "\n\n".join(part for part in parts if part)

@@ -15,20 +15,6 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.results.diagram import diagram_of_results
 from aiida_polymorph.results.free_energies import Result, the_same
 
-COLUMNS = [
-    ("below", "first", ""),
-    ("above", "second", ""),
-    ("T (K)", "temperature_k", ".1f"),
-    ("P (GPa)", "pressure_gpa", ".3f"),
-    ("+-", "error_gpa", ".3f"),
-    ("dP/dT (GPa/K)", "slope_gpa_per_k", ".5f"),
-    ("dS (kB/f.u.)", "entropy_difference_kb", ".4f"),
-    ("dV (A^3/f.u.)", "volume_difference_a3", ".3f"),
-]
-
-MOST_ROWS = 7
-"""Of the table, for each line, where no temperatures are asked for."""
-
 
 def make_coexistence(results: Sequence[Result], temperatures: Sequence[float] = ()) -> RecordData:
     """Return where phases coexist, as a node.
@@ -90,36 +76,6 @@ def coexistence_rows(node: RecordData, temperatures: Sequence[float] = ()) -> li
         }
         for entry in node.value("lines")
     ]
-
-
-def table_rows(
-    lines: Sequence[Mapping[str, Any]], temperatures: Sequence[float] = ()
-) -> tuple[list[dict[str, Any]], int]:
-    """Return points of the lines between stable phases for people, and how many other lines there are.
-
-    Args:
-        lines: As `find_coexistence` stores them.
-        temperatures: K; without them some points of each line, both ends among them.
-    """
-    shown = [line for line in lines if line["stable"]]
-    rows = [
-        {**point, "first": line["first"], "second": line["second"]}
-        for line in shown
-        for point in _points(line, temperatures)
-    ]
-    return rows, len(lines) - len(shown)
-
-
-def _points(line: Mapping[str, Any], temperatures: Sequence[float]) -> list[dict[str, Any]]:
-    if temperatures:
-        return [point_entry(point) for point in line_of(line).at_temperatures(temperatures)]
-    return [line["points"][number] for number in spread_out(len(line["points"]), MOST_ROWS)]
-
-
-def spread_out(number: int, most: int) -> list[int]:
-    """Return at most so many numbers from 0 to `number` - 1, evenly, both ends among them."""
-    count = min(number, most)
-    return [round(each * (number - 1) / max(count - 1, 1)) for each in range(count)]
 
 
 def without_a_line(rows: Sequence[Mapping[str, Any]], temperatures: Sequence[float]) -> list[float]:

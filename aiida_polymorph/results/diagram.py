@@ -15,8 +15,21 @@ from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 from aiida_polymorph.results.analysis import PROCESS_LABEL
 from aiida_polymorph.results.costs import costs_of_analysis, costs_of_processes
 from aiida_polymorph.results.free_energies import Result, maker_of, renamed, result_of, the_same
+from aiida_polymorph.results.line_rows import LINE_COLUMNS, table_rows
+from aiida_polymorph.text_tables import Column, table
 from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.diagrams.sources import SOURCES
+
+PHASE_COLUMNS: list[Column] = [
+    Column("phase", "name"),
+    Column("space group", "space_group"),
+    Column("fate", "fate"),
+    Column("source", "method"),
+    Column("above stable (eV/f.u.)", "above_stable_ev", ".4f"),
+    Column("known", "known_share", ".0%"),
+    Column("reason", "reason"),
+]
+STABLE_COLUMNS: list[Column] = [Column("T (K)", "temperature_k", ".0f"), Column("stable phases (GPa)", "sequence")]
 
 TEMPERATURES = 5
 """Rows of the table of stable phases."""
@@ -202,6 +215,19 @@ def _sequence(diagram: PhaseDiagram, row: int) -> str:
         f"{diagram.pressures[start]:.3g} to {diagram.pressures[end]:.3g}"
         for start, end in zip(starts, ends, strict=True)
     )
+
+
+def diagram_text(node: PhaseDiagramData) -> str:
+    """Return a diagram for people: phases, stable phases over pressure, lines, and what is undecided."""
+    rows, _ = table_rows(node.value("lines"))
+    parts = [
+        f"Phase diagram {node.pk} by {', '.join(node.value('sources'))}.",
+        table(node.phases, PHASE_COLUMNS),
+        table(sequence_rows(node.to_diagram()), STABLE_COLUMNS),
+        table(rows, LINE_COLUMNS) if rows else "No two stable phases meet here.",
+        "\n".join(f"Undecided: {undecided_text(each)}." for each in node.value("undecided")),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def undecided_text(entry: Mapping[str, Any]) -> str:

@@ -59,6 +59,8 @@ def _labelled(composition: str) -> Names:
     query = orm.QueryBuilder()
     kinds = {"attributes.process_label": {"in": list(OUTPUTS)}}
     query.append(orm.WorkChainNode, filters=kinds, tag="process", project="id")
+    nameless = {"attributes": {"!has_key": "phase"}}
+    query.append((FreeEnergyData, GibbsEnergiesData), with_incoming="process", filters=nameless)
     query.append(orm.StructureData, with_outgoing="process", edge_filters={"label": "structure"}, project="*")
     for pk, structure in query.all():
         name = structure.label.partition("@")[0]
