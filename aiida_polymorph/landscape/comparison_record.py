@@ -28,9 +28,9 @@ def comparison_entries(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _row(comparison: Comparison, phase: str, point: StatePoint) -> dict[str, Any]:
     integrated, harmonic = (comparison.at(source, phase, point) for source in COMPUTED)
-    gibbs_energy, error = _pair(integrated and integrated.gibbs_energy)
-    harmonic_energy, harmonic_error = _pair(harmonic and harmonic.gibbs_energy)
-    entropy, entropy_error = _pair(integrated and integrated.entropy)
+    gibbs_energy, error = _pair(integrated.gibbs_energy if integrated else None)
+    harmonic_energy, harmonic_error = _pair(harmonic.gibbs_energy if harmonic else None)
+    entropy, entropy_error = _pair(integrated.entropy if integrated else None)
     basin_entropy, basin_error = _pair(comparison.basin_entropy(phase, point[1]))
     row = {
         "name": phase,

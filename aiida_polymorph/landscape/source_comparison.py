@@ -122,7 +122,7 @@ class Comparison:
     def basin_entropy(self, phase: str, pressure: float) -> Estimate | None:
         """Return the basin entropy of a phase at a searched pressure, kB per formula unit; None where unknown."""
         entry = self._basin_entry(phase, pressure)
-        if entry is None:
+        if entry is None or self.basin is None:
             return None
         row, column = entry
         error = float(np.sqrt(self.basin.entropy_covariance[column, row, row]))
@@ -145,16 +145,14 @@ class Comparison:
     def _pairs(
         self, names: list[str], entries: list[tuple[int, int]], true: list[Estimate], pressures: np.ndarray
     ) -> EntropyPairs:
-        rows, columns = np.array(entries, dtype=int).reshape(-1, 2).T
-        values, errors = np.array(true, dtype=float).reshape(-1, 2).T
-        empty = np.zeros((0, 0))
+        if self.basin is None or not names:
+            nothing = np.zeros(0)
+            return EntropyPairs((), nothing, nothing, np.zeros((0, 0)), nothing, nothing, nothing)
+        rows, columns = np.array(entries, dtype=int).T
+        values, errors = np.array(true, dtype=float).T
         same = columns[:, None] == columns[None, :]
-        covariance = (
-            self.basin.entropy_covariance[columns[:, None], rows[:, None], rows[None, :]] * same if names else empty
-        )
-        basin, enthalpy = (
-            (getattr(self.basin, name)[rows, columns] if names else np.zeros(0)) for name in ("entropy", "enthalpy")
-        )
+        covariance = self.basin.entropy_covariance[columns[:, None], rows[:, None], rows[None, :]] * same
+        basin, enthalpy = (getattr(self.basin, name)[rows, columns] for name in ("entropy", "enthalpy"))
         return EntropyPairs(tuple(names), pressures, basin, covariance, values, errors, enthalpy)
 
     def _basin_entry(self, phase: str, pressure: float) -> tuple[int, int] | None:
@@ -175,9 +173,9 @@ class Comparison:
                 pressure, and errors a part that all phases share.
         """
         found: dict[str, dict[StatePoint, Estimate]] = {phase: {} for phase in self.phases}
-        names = self.basin.names if self.basin is not None else ()
-        if relative_to is not None and relative_to not in names:
+        if self.basin is None or (relative_to is not None and relative_to not in self.basin.names):
             return found
+        names = list(self.basin.names)
         base = None if relative_to is None else names.index(relative_to)
         rows = {phase: names.index(phase) for phase in self.phases if phase in names}
         for point in self.state_points if rows else ():

@@ -29,9 +29,9 @@ def make_coexistence(results: Sequence[Result], temperatures: Sequence[float] = 
     check_phases(results)
     keys = [f"phase_{number:03d}" for number in range(len(results))]
     names = orm.Dict({key: result.phase for key, result in zip(keys, results, strict=True)})
-    inputs: dict[str, orm.Data] = {key: result.data for key, result in zip(keys, results, strict=True)}
-    inputs |= {"temperatures": orm.List(sorted(temperatures))} if temperatures else {}
-    return find_coexistence(names=names, atoms=orm.Int(results[0].atoms), **inputs)
+    nodes: dict[str, Any] = {key: result.data for key, result in zip(keys, results, strict=True)}
+    wanted = orm.List(sorted(temperatures)) if temperatures else None
+    return find_coexistence(names, orm.Int(results[0].atoms), wanted, **nodes)
 
 
 def check_phases(results: Sequence[Result]) -> None:

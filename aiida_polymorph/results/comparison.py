@@ -199,7 +199,7 @@ def make_comparison(
     }
     nodes: dict[str, orm.Data] = {f"gibbs_{number:03d}": result.data for number, result in enumerate(results)}
     comparison = replace(comparison_of(settings, nodes, basin), remarks=tuple(remarks))
-    node = compare_sources(settings=orm.Dict(settings), **nodes, **({} if basin is None else {"basin": basin}))
+    node = compare_sources(orm.Dict(settings), basin, **nodes)
     return Compared(node, comparison, results)
 
 

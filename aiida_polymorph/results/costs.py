@@ -32,10 +32,10 @@ def costs_of_processes(processes: Sequence[orm.ProcessNode]) -> dict[str, float 
 
     A job counts once, however many of the processes have called it.
     """
-    jobs: dict[str, dict[int, orm.CalcJobNode]] = {}
+    jobs: dict[str, dict[str, orm.CalcJobNode]] = {}
     for process in processes:
-        stage = STAGES.get(process.process_label, "dynamics")
-        own = {job.pk: job for job in process.called_descendants if isinstance(job, orm.CalcJobNode)}
+        stage = STAGES.get(str(process.process_label), "dynamics")
+        own = {job.uuid: job for job in process.called_descendants if isinstance(job, orm.CalcJobNode)}
         jobs.setdefault(stage, {}).update(own)
     return {stage: known_sum(_of_job(job) for job in found.values()) for stage, found in jobs.items()}
 

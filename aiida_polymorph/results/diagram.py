@@ -143,8 +143,7 @@ def _of_basins(basins: Sequence[orm.Node], settings: Mapping[str, Any]) -> Phase
         phases = node.creator.inputs.phases if node.creator is not None else None
     else:
         node, phases = node.outputs.chemical_potentials, node.outputs.phases
-    inputs = {"chemical_potentials": node, "settings": orm.Dict(dict(settings))}
-    return find_basin_diagram(**inputs, **({} if phases is None else {"phases": phases}))
+    return find_basin_diagram(node, orm.Dict(dict(settings)), phases)
 
 
 def diagram_of_results(results: Sequence[Result], settings: Mapping[str, Any]) -> PhaseDiagramData:

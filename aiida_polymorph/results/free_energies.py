@@ -140,7 +140,8 @@ def input_of(data: orm.Data, name: str) -> Any:
 def maker_of(data: orm.Data) -> orm.ProcessNode | None:
     """Return the process that returned a node, the first one of several; None if there is none."""
     links = data.base.links.get_incoming(orm.WorkChainNode, link_type=LinkType.RETURN).all_nodes()
-    return min((node for node in links if node.process_label in OUTPUTS), key=lambda node: node.pk, default=None)
+    makers = [node for node in links if isinstance(node, orm.WorkChainNode) and node.process_label in OUTPUTS]
+    return min(makers, key=lambda node: node.pk or 0, default=None)
 
 
 def output_of(process: orm.ProcessNode) -> FreeEnergyData | GibbsEnergiesData:
@@ -149,7 +150,7 @@ def output_of(process: orm.ProcessNode) -> FreeEnergyData | GibbsEnergiesData:
     Raises:
         ValueError: if it made none (yet), or is another process.
     """
-    name = OUTPUTS.get(process.process_label)
+    name = OUTPUTS.get(str(process.process_label))
     if name is None:
         raise ValueError(f"process {process.pk} is a {process.process_label}; what is needed are {WANTED}")
     if name not in process.outputs:

@@ -71,7 +71,7 @@ def _labelled(composition: str) -> Names:
 def _scanned(composition: str) -> Names:
     query = orm.QueryBuilder()
     query.append(orm.WorkChainNode, filters={"attributes.process_label": "DftScanWorkChain"}, tag="scan")
-    points = {"filters": {"attributes.composition": composition}, "edge_filters": {"label": "points"}}
-    query.append(StructureSetData, with_incoming="scan", project="*", **points)
+    same = {"attributes.composition": composition}
+    query.append(StructureSetData, with_incoming="scan", project="*", filters=same, edge_filters={"label": "points"})
     for node in query.all(flat=True):
         yield node.pk, list(dict.fromkeys(str(name) for name in node.to_set().column("name", "")))

@@ -46,7 +46,7 @@ def compare_sources(settings: orm.Dict, basin: ChemicalPotentialData | None = No
 
 
 def comparison_of(
-    settings: Mapping[str, Any], nodes: Mapping[str, orm.Data], basin: ChemicalPotentialData | None
+    settings: Mapping[str, Any], nodes: Mapping[str, Any], basin: ChemicalPotentialData | None
 ) -> Comparison:
     """Return the comparison that nodes and settings stand for.
 

@@ -109,7 +109,7 @@ class ChemicalPotentials:
         entropy_covariance: between phases at each pressure, kB^2, shape (p, f, f).
         volume: angstrom^3 per formula unit, shape (f, p); nan where unknown.
         method: `basin`, `surrogate` or `absent`, shape (f, p).
-        reason: why an entry is unknown or doubtful, "" otherwise, shape (f, p); None for none.
+        reason: why an entry is unknown or doubtful, "" otherwise, shape (f, p); left out where there is nothing to say.
 
     Raises:
         ValueError: if shapes don't fit, pressures don't rise or a method is unknown.
@@ -123,11 +123,11 @@ class ChemicalPotentials:
     entropy_covariance: np.ndarray
     volume: np.ndarray
     method: np.ndarray
-    reason: np.ndarray = field(default=None)  # type: ignore[assignment]
+    reason: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype="<U1"))
 
     def __post_init__(self) -> None:
         shape = (len(self.names), len(self.pressures))
-        if self.reason is None:
+        if self.reason.size == 0:
             object.__setattr__(self, "reason", np.full(shape, "", dtype="<U1"))
         for name in ("enthalpy", "enthalpy_error", "entropy", "volume", "method", "reason"):
             if getattr(self, name).shape != shape:

@@ -35,7 +35,7 @@ class Agreement(NamedTuple):
         rmse: Root mean square of the difference over all groups of two or more; nan for no values.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple has a method of this name
     r: float
     rmse: float
 

@@ -63,8 +63,8 @@ def phase_diagram(
     ]
     lines = [
         line
-        for pair in neighbours(stable)
-        for line in coexistence_lines(potentials, *(potentials.names[i] for i in pair), temperatures, pressures)
+        for i, j in neighbours(stable)
+        for line in coexistence_lines(potentials, potentials.names[i], potentials.names[j], temperatures, pressures)
     ]
     probability = np.array(columns).T
     return PhaseDiagram(
