@@ -100,12 +100,17 @@ def result_of(node: orm.Node) -> Result:
     if not isinstance(data, FreeEnergyData | GibbsEnergiesData):
         raise ValueError(f"node {node.pk} is a {type(node).__name__}; what is needed are {WANTED}")
     composition = data.value("composition")
-    phase, formula = (data.value("phase"), composition) if composition else named_by_history(data)
+    name, formula = (data.value("phase") or "", composition) if composition else named_by_history(data)
     potential = input_of(data, "potential")
     if potential is None and not data.value("potential"):
         raise ValueError(f"node {data.pk} has lost its history: no process tells its potential")
     known = data.value("potential") if potential is None else without_dynamics(potential.to_potential())
-    return Result(phase or f"{formula}-{data.pk}", data, node, formula, known)
+    return Result(bare(name) or f"{formula}-{data.pk}", data, node, formula, known)
+
+
+def bare(name: str) -> str:
+    """Return the name of a phase without the pressure that `export` puts behind it: `pyrite` of `pyrite@20GPa`."""
+    return name.partition("@")[0]
 
 
 def without_dynamics(potential: Potential) -> Potential:
@@ -117,7 +122,7 @@ def without_dynamics(potential: Potential) -> Potential:
 
 
 def named_by_history(data: orm.Data) -> tuple[str, str]:
-    """Return the phase and the formula of a node of an older version: by the label of its structure, up to an `@`.
+    """Return the phase and the formula of a node of an older version: by the label of its structure.
 
     Raises:
         ValueError: If the structure is not in this profile.
@@ -126,7 +131,7 @@ def named_by_history(data: orm.Data) -> tuple[str, str]:
     if structure is None:
         raise ValueError(f"node {data.pk} has lost its history: no process tells its phase and potential")
     formula = formula_of(structure)
-    return structure.label.partition("@")[0] or f"{formula}-{structure.pk}", formula
+    return bare(structure.label) or f"{formula}-{structure.pk}", formula
 
 
 def input_of(data: orm.Data, name: str) -> Any:

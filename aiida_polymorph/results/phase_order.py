@@ -11,7 +11,7 @@ from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.results.free_energies import OUTPUTS
+from aiida_polymorph.results.free_energies import OUTPUTS, bare
 from aiida_polymorph.results.nodes import formula_of
 
 
@@ -51,7 +51,7 @@ def _integrated(composition: str) -> Names:
     known = {"and": [{"attributes": {"has_key": "phase"}}, {"attributes.composition": composition}]}
     query = orm.QueryBuilder()
     query.append((FreeEnergyData, GibbsEnergiesData), filters=known, project=["id", "attributes.phase"])
-    yield from ((pk, [name]) for pk, name in query.all() if name)
+    yield from ((pk, [bare(name)]) for pk, name in query.all() if name)
 
 
 def _labelled(composition: str) -> Names:
@@ -63,7 +63,7 @@ def _labelled(composition: str) -> Names:
     query.append((FreeEnergyData, GibbsEnergiesData), with_incoming="process", filters=nameless)
     query.append(orm.StructureData, with_outgoing="process", edge_filters={"label": "structure"}, project="*")
     for pk, structure in query.all():
-        name = structure.label.partition("@")[0]
+        name = bare(structure.label)
         if name and formula_of(structure) == composition:
             yield pk, [name]
 

@@ -228,6 +228,7 @@ def test_the_label_of_a_structure_names_nodes_of_older_versions_only(integrated)
         process.inputs.structure.label = "edited"
     assert [result_of(each).phase for each in (old, old.outputs.gibbs_energies)] == ["edited", "edited"]
     assert [result_of(each).phase for each in (new, new.outputs.gibbs_energies)] == ["light", "light"]
+    assert result_of(knowing(LIGHT, "pyrite@20GPa")).phase == "pyrite"
     nameless = knowing(LIGHT, None)
     assert result_of(nameless).phase == f"TiO2-{nameless.pk}"
 

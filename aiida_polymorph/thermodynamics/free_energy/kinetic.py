@@ -36,4 +36,17 @@ def gibbs_helmholtz_enthalpy(enthalpy: Number, temperature: Number, convention: 
     Returns:
         eV per formula unit, of the shape of `enthalpy`.
     """
-    return enthalpy if convention == "unit" else enthalpy + kinetic_energy(temperature, atoms)
+    return enthalpy + kinetic_energy(temperature, counted_atoms(convention, atoms))
+
+
+def counted_atoms(convention: str, atoms: int) -> int:
+    """Return how many atoms of a formula unit have their kinetic energy in the enthalpy of Gibbs and Helmholtz.
+
+    Args:
+        convention: Of the thermal wavelengths.
+        atoms: Number of atoms in a formula unit.
+
+    Returns:
+        None of them for a wavelength of 1 angstrom at every temperature, all of them for the elements' own.
+    """
+    return 0 if convention == "unit" else atoms

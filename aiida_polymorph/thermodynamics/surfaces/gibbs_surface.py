@@ -8,6 +8,7 @@ from itertools import pairwise, takewhile
 
 import numpy as np
 
+from aiida_polymorph.thermodynamics.free_energy.kinetic import kinetic_energy
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.thermodynamics.surfaces.integration import (
     SampledCurve,
@@ -16,7 +17,6 @@ from aiida_polymorph.thermodynamics.surfaces.integration import (
     closure,
     fitted,
 )
-from aiida_polymorph.units import KB
 
 StatePoint = tuple[float, float]
 """Temperature (K) and pressure (GPa)."""
@@ -288,10 +288,12 @@ def _isotherm(states: Mapping[StatePoint, State], temperature: float) -> Sampled
 
 def _isobar(states: Mapping[StatePoint, State], pressure: float, kinetic_atoms: int) -> SampledCurve:
     """Return the enthalpy up to the first temperature at which the phase is not metastable."""
-    kinetic = 1.5 * KB * kinetic_atoms
     return curve_of(
         [
-            (temperature, Estimate(state.enthalpy.value + kinetic * temperature, state.enthalpy.error))
+            (
+                temperature,
+                Estimate(state.enthalpy.value + kinetic_energy(temperature, kinetic_atoms), state.enthalpy.error),
+            )
             for temperature, state in _metastable(states, pressure)
         ]
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.thermodynamics.free_energy.equilibrated import Equilibrated, EquilibrationPlan
+from aiida_polymorph.thermodynamics.free_energy.kinetic import counted_atoms
 from aiida_polymorph.thermodynamics.free_energy.methods import Phase
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.free_energy.registry import FreeEnergyPlan, anchor_names, checked_parameters
@@ -134,7 +135,7 @@ class IntegrationPlan(Plan[Integrated]):
         numbers = self.phase.atoms.numbers
         atoms = len(numbers) // formula_units_of(numbers)
         convention = self._asked(self.wanted.lowest, 0.0).convention
-        kinetic_atoms = 0 if convention == "unit" else atoms
+        kinetic_atoms = counted_atoms(convention, atoms)
         isobars = self._swept if self.wanted.isobars == "sweeps" else self._heated
         points = isobars(runner, states, anchors, kinetic_atoms)
         is_lost = len(lost_jobs) < len(states) and all(state.reason for state in states.values())

@@ -26,6 +26,7 @@ from numpy.polynomial.legendre import legvander
 from aiida_polymorph.lammps.results import part
 from aiida_polymorph.lammps.settings import EquilibrateSettings, SweepSettings
 from aiida_polymorph.structures import formula_units_of
+from aiida_polymorph.thermodynamics.free_energy.kinetic import kinetic_energy
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
 from aiida_polymorph.thermodynamics.sampling.equilibration import mean_cell, mean_squares, verdict
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
@@ -264,5 +265,4 @@ def _change(enthalpy: Fit, first: float, last: float, kinetic_atoms: int) -> Est
     nodes = first + (last - first) * (roots + 1) / 2
     weights = -last * (last - first) / 2 * weights / nodes**2
     found = enthalpy.estimate(weights @ enthalpy.row(nodes))
-    kinetic = 1.5 * KB * kinetic_atoms * float(weights @ nodes)
-    return Estimate(found.value + kinetic, found.error)
+    return Estimate(found.value + kinetic_energy(float(weights @ nodes), kinetic_atoms), found.error)
