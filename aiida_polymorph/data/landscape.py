@@ -97,7 +97,7 @@ def _unseen(entry: dict[str, Any]) -> UnseenWithin:
     from aiida_polymorph.search.unseen import Unseen, UnseenWithin
 
     window, lowest = (float("inf") if entry.get(name) is None else entry[name] for name in ("window", "lowest"))
-    numbers = {each.name: entry[each.name] for each in fields(Unseen)}
+    numbers: dict[str, Any] = {each.name: entry[each.name] for each in fields(Unseen)}
     unseen = Unseen(**{name: float("nan") if value is None else value for name, value in numbers.items()})
     return UnseenWithin(window, lowest, entry["structures"], unseen)
 

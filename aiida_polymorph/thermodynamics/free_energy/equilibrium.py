@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -52,11 +53,11 @@ class Equilibrium(MeanCellMethod):
         """Return what runs with springs add up to, until the wanted error is reached or the steps are spent."""
         sample = Sample("drawn", crystal, draws(crystal, own, asked.temperature, asked.seed))
         drawn = Task("drawn", "evaluate", sample, EvaluateSettings(forces=False, commands="dynamics"))
-        following: SpringsSettings | None = first_springs(own, asked.temperature, asked.seed, **asked.dynamics)
+        pilot = first_springs(own, asked.temperature, asked.seed, **asked.dynamics)
         energies, first = runner.side_by_side(
-            lambda: runner.run(drawn).arrays["energies__energy"], lambda: self._run(runner, crystal, following, 0)
+            lambda: runner.run(drawn).arrays["energies__energy"], lambda: self._run(runner, crystal, pilot, 0)
         )
-        runs = [(following, first)]
+        runs: list[tuple[SpringsSettings, Arrays]] = [(pilot, first)]
         while (following := next_springs(crystal, runs, energies, asked.target)) is not None:
             runs.append((following, self._run(runner, crystal, following, len(runs))))
         return digest_springs(crystal, runs, energies)[0]
@@ -79,7 +80,7 @@ def draws(atoms: Atoms, own: Mapping[str, float], temperature: float, seed: int)
     return np.concatenate([atoms.positions[None], atoms.positions + displaced])
 
 
-def first_springs(own: Mapping[str, float], temperature: float, seed: int, **settings: float) -> SpringsSettings:
+def first_springs(own: Mapping[str, float], temperature: float, seed: int, **settings: Any) -> SpringsSettings:
     """Return the first runs of the equilibrium route: all points, just long enough to see their noise."""
     rule = quadrature(POINTS, 1 / STIFFNESS)
     lengths = [WEAK_PILOT_STEPS if number < POINTS // 2 else PILOT_STEPS for number in range(POINTS)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -118,7 +118,7 @@ def switching_term(works: Sequence[Work], temperature: float) -> tuple[Estimate,
     return Estimate(float(differences.mean()), error), Estimate(float(dissipations.mean()), float(response))
 
 
-def first_switching(own: Mapping[str, float], temperature: float, seed: int, **settings: float) -> SwitchingSettings:
+def first_switching(own: Mapping[str, float], temperature: float, seed: int, **settings: Any) -> SwitchingSettings:
     """Return the first run of the switching route: one pair, whose dissipation tells how long the others must be."""
     return SwitchingSettings(temperature, dict(own), 1, PILOT_SWITCHING_STEPS, seed=seed, **settings)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -82,7 +82,7 @@ def displaced_positions(primitive: Atoms, matrix: np.ndarray, displacement: floa
         ValueError: if the displacement is not positive.
     """
     phonon = _phonopy(primitive, matrix, displacement)
-    positions = np.array([each.positions for each in phonon.supercells_with_displacements])
+    positions = np.array([each.positions for each in phonon.supercells_with_displacements or ()])
     cell = phonon.supercell
     return Atoms(cell.symbols, cell=cell.cell, positions=cell.positions, pbc=True), positions
 
@@ -110,7 +110,7 @@ def phonons_from_forces(
         ValueError: if the forces are too few or too many.
     """
     phonon = _phonopy(primitive, matrix, displacement)
-    count = len(phonon.supercells_with_displacements)
+    count = len(phonon.supercells_with_displacements or ())
     if len(forces) != count:
         raise ValueError(f"forces of {len(forces)} supercells for {count} displacements")
     phonon.forces = forces
@@ -225,8 +225,8 @@ def _sampled(phonon: Phonopy, primitive: Atoms, mesh_length: float) -> tuple[np.
         # Phonopy tells where such points can't use all of the symmetry, which costs time only.
         warnings.filterwarnings("ignore", message="Half-grid shift|Mesh .* is incompatible")
         phonon.run_mesh(mesh, is_gamma_center=False, is_mesh_symmetry=True)
-    weights = phonon.mesh.weights
-    return _squared(phonon, phonon.mesh.frequencies), weights / weights.sum()
+    sampled: Any = phonon.mesh
+    return _squared(phonon, sampled.frequencies), sampled.weights / sampled.weights.sum()
 
 
 def _commensurate(phonon: Phonopy) -> np.ndarray:

@@ -109,7 +109,7 @@ def grid_pressures(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_a
     pressures, highest = np.atleast_1d(pressure_gpa), float(np.max(temperature))
     if not np.all(np.isfinite(pressures)) or not np.min(temperature) > 0 or not volume_per_atom > 0:
         raise ValueError(
-            f"pressure {pressure_gpa} GPa must be finite, temperature {temperature} K and volume_per_atom "
+            f"pressure {pressures.tolist()} GPa must be finite, temperature {highest} K and volume_per_atom "
             f"{volume_per_atom} angstrom^3 positive"
         )
     thermal = GRUENEISEN * 3 * KB * float(np.hypot(highest, ZERO_POINT)) / volume_per_atom / GPA

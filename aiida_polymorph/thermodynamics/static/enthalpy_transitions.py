@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.static.enthalpy_curves import SAME_PRESSURE, EnthalpyCurve, by_method
+from aiida_polymorph.thermodynamics.static.enthalpy_curves import SAME_PRESSURE, EnthalpyCurve, Interpolant, by_method
 from aiida_polymorph.units import GPA
 
 TIE = 1e-4
@@ -143,6 +143,12 @@ def _common_range(a: EnthalpyCurve, b: EnthalpyCurve) -> tuple[float, float]:
     return max(a.range_gpa[0], b.range_gpa[0]), min(a.range_gpa[1], b.range_gpa[1])
 
 
+def _known_interpolant(curve: EnthalpyCurve) -> Interpolant:
+    if curve.interpolant is None:
+        raise ValueError(f"{curve.name} has values at fewer than two pressures: nothing lies between them")
+    return curve.interpolant
+
+
 def _roots(a: EnthalpyCurve, b: EnthalpyCurve, low: float, high: float) -> np.ndarray:
     """Return where the difference of both vanishes between two pressures, each root once, rising."""
     from scipy.interpolate import PPoly
@@ -151,7 +157,7 @@ def _roots(a: EnthalpyCurve, b: EnthalpyCurve, low: float, high: float) -> np.nd
     places = np.array([low, *places[(places > low) & (places < high)], high])
     orders = (3, 2, 1, 0)
     one, other = (
-        np.array([each.interpolant.enthalpy(places[:-1], order) / factorial(order) for order in orders])
+        np.array([_known_interpolant(each).enthalpy(places[:-1], order) / factorial(order) for order in orders])
         for each in (a, b)
     )
     roots = PPoly(other - one, places).roots(extrapolate=False)
@@ -161,14 +167,14 @@ def _roots(a: EnthalpyCurve, b: EnthalpyCurve, low: float, high: float) -> np.nd
 
 def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float, tie: float) -> Crossing:
     """Describe a crossing at which the second phase becomes the lower one."""
-    both = (first.interpolant, second.interpolant)
+    both = one, other = (_known_interpolant(first), _known_interpolant(second))
     pieces = [each.piece(pressure) for each in both]
     low = min(each.enthalpy.x[piece] for each, piece in zip(both, pieces, strict=True))
     high = max(each.enthalpy.x[piece + 1] for each, piece in zip(both, pieces, strict=True))
     listed = np.union1d(first.pressures_gpa, second.pressures_gpa)
     kinds = {"hermite" if each.hermite[piece] else "linear" for each, piece in zip(both, pieces, strict=True)}
-    slope = float(second.interpolant.enthalpy(pressure, 1) - first.interpolant.enthalpy(pressure, 1))
-    doubt = float(np.hypot(second.interpolant.doubt(pressure) - first.interpolant.doubt(pressure), tie))
+    slope = float(other.enthalpy(pressure, 1) - one.enthalpy(pressure, 1))
+    doubt = float(np.hypot(other.doubt(pressure) - one.doubt(pressure), tie))
     return Crossing(
         first.method,
         first.name,
