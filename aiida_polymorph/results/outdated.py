@@ -149,7 +149,7 @@ def _row(root: Process, subject: Subject, reason: str, steps: Sequence[Process])
     return {
         "node": root.pk,
         "process": root.name,
-        "label": root.label or None,
+        "label": root.label if root.label not in ("", root.name) else None,
         "of": subject.text or None,
         "made": root.created.isoformat(timespec="seconds"),
         "aiida_polymorph": root.made_with.package,

@@ -1,22 +1,24 @@
-"""What a process is of, as far as its inputs tell: composition or phase, pressure, temperature."""
+"""What a process is of, as far as its inputs tell: phases or composition, pressures, temperatures."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiida import orm
 from aiida.common.links import LinkType
 
 HOW_THE_WORK_IS_SHARED = ("jobs", "batch_size", "options", "at_once")
 """Inputs that don't change what comes out."""
-UNITS = {"pressure_gpa": "GPa", "temperature": "K", "temperature_k": "K"}
 SAY_HOW = ("data.core.code", "data.polymorph.potential", "data.pseudo")
 """How the types of nodes begin that say how a number is computed, not of what."""
+CONDITIONS = {"GPa": ("pressure_gpa", "pressures_gpa", "pressures"), "K": ("temperature", "temperatures")}
+"""Unit -> names of inputs, and of attributes of inputs, that hold numbers of this unit."""
+ATTRIBUTES = ("phase", "composition", "value", "list", "pressure_gpa", "temperature")
 MOST_NAMED = 4
-"""How many phases or compositions are named."""
+"""How many phases, pressures or temperatures are named."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ class Subject:
     inputs: frozenset[tuple[str, str]]
 
 
-Input = tuple[str, str, str | None, dict[str, Any]]
-"""Name, label of the node, its hash, and some of its attributes."""
-ATTRIBUTES = ("composition", "name", "value")
+class _Input(NamedTuple):
+    """A node that a process took, and what is read of it."""
+
+    name: str
+    label: str
+    node_type: str
+    digest: str | None
+    attributes: dict[str, Any]
 
 
 def subjects_of(processes: Sequence[int]) -> dict[int, Subject]:
@@ -47,34 +54,37 @@ def subjects_of(processes: Sequence[int]) -> dict[int, Subject]:
         project=["label", "node_type", "extras._aiida_hash", *(f"attributes.{name}" for name in ATTRIBUTES)],
         edge_project="label",
     )
-    inputs: dict[int, list[Input]] = defaultdict(list)
-    for pk, label, kind, digest, *rest in query.iterall():
-        attributes = {"node_type": kind, **dict(zip(ATTRIBUTES, rest[:-1], strict=True))}
-        inputs[pk].append((rest[-1], label, digest, attributes))
-    return {pk: _subject(sorted(inputs[pk], key=lambda each: each[0])) for pk in processes}
+    inputs: dict[int, list[_Input]] = defaultdict(list)
+    for pk, label, node_type, digest, *values, name in query.iterall():
+        attributes = dict(zip(ATTRIBUTES, values, strict=True))
+        inputs[pk].append(_Input(name, label, node_type, digest, attributes))
+    return {pk: _subject(sorted(inputs[pk], key=lambda each: each.name)) for pk in processes}
 
 
-def _subject(inputs: Sequence[Input]) -> Subject:
-    decide = frozenset(
-        (name, str(digest)) for name, _, digest, _ in inputs if name.partition("__")[0] not in HOW_THE_WORK_IS_SHARED
-    )
-    names = list(dict.fromkeys(_names(inputs)))
-    more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return Subject(", ".join([*names[:MOST_NAMED], *more, *_conditions(inputs)]), decide)
+def _subject(inputs: Sequence[_Input]) -> Subject:
+    decide = (each for each in inputs if each.name.rpartition("__")[2] not in HOW_THE_WORK_IS_SHARED)
+    told = [each for each in inputs if not each.node_type.startswith(SAY_HOW)]
+    names = [each.label or each.attributes["phase"] for each in told]
+    compositions = [each.attributes["composition"] for each in told]
+    parts = [_first([name for name in names if name] or [each for each in compositions if isinstance(each, str)])]
+    for unit, fields in CONDITIONS.items():
+        numbers = _first(f"{number:g}" for number in sorted(set(_numbers(told, fields))))
+        parts.append(f"{numbers} {unit}" if numbers else "")
+    return Subject(", ".join(filter(None, parts)), frozenset((each.name, str(each.digest)) for each in decide))
 
 
-def _names(inputs: Sequence[Input]) -> Iterator[str]:
-    """Yield labels of the inputs, and compositions of those without one; neither codes nor potentials are meant."""
-    for _, label, _, attributes in inputs:
-        if attributes["node_type"].startswith(SAY_HOW):
-            continue
-        if label:
-            yield label
-        elif isinstance(attributes["composition"], str):
-            yield attributes["composition"]
+def _first(texts: Iterable[str]) -> str:
+    """Return different texts as an enumeration, the first few of them if they are many."""
+    different = list(dict.fromkeys(texts))
+    more = [f"{len(different) - MOST_NAMED} more"] if len(different) > MOST_NAMED else []
+    *others, last = [*different[:MOST_NAMED], *more] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
-def _conditions(inputs: Sequence[Input]) -> Iterator[str]:
-    for name, _, _, attributes in inputs:
-        if name in UNITS and isinstance(attributes["value"], int | float):
-            yield f"{attributes['value']:g} {UNITS[name]}"
+def _numbers(inputs: Iterable[_Input], fields: Sequence[str]) -> Iterator[float]:
+    """Yield the numbers of inputs that are called as one of the fields, and of attributes that are."""
+    for each in inputs:
+        values = [each.attributes.get(field) for field in fields]
+        if each.name in fields:
+            values += [each.attributes["value"], *(each.attributes["list"] or ())]
+        yield from (float(value) for value in values if isinstance(value, int | float))
