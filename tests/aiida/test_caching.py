@@ -134,6 +134,7 @@ def test_files_that_change_while_a_process_runs_leave_a_version_that_fits_no_oth
     reach._of_installed.cache_clear()
     try:
         first = extract_structure.run_get_node(node, orm.Int(1))[1]
+        reach._of_installed.cache_clear()  # as in another process
         assert not extract_structure.run_get_node(node, orm.Int(1))[1].base.caching.is_created_from_cache
     finally:
         reach._of_installed.cache_clear()
