@@ -64,14 +64,16 @@ def validate_numbers(numbers: orm.List | None, port: Any) -> str | None:
 
 def validate_positive(number: orm.Float | None, port: Any) -> str | None:
     """Return what is wrong with a number, None if it is positive."""
-    wrong = number is not None and not 0 < number.value < float("inf")
-    return f"{port.name} is {number.value}, must be positive" if wrong else None
+    if number is None or 0 < number.value < float("inf"):
+        return None
+    return f"{port.name} is {number.value}, must be positive"
 
 
 def validate_isobars(isobars: orm.Str | None, _: Any = None) -> str | None:
     """Return what is wrong with the way along isobars, None if nothing."""
-    wrong = isobars is not None and isobars.value not in ISOBARS
-    return f"isobars is {isobars.value!r}, must be {' or '.join(ISOBARS)}" if wrong else None
+    if isobars is None or isobars.value in ISOBARS:
+        return None
+    return f"isobars is {isobars.value!r}, must be {' or '.join(ISOBARS)}"
 
 
 def validate_integration(inputs: Mapping[str, Any], _: Any = None) -> str | None:
@@ -236,4 +238,4 @@ class IntegrateWorkChain(PhaseProtocolMixin, PlanWorkChain):
             ValueError: if there is no such protocol.
         """
         numbers = {"temperatures": [float(t) for t in temperatures], "pressures": [float(p) for p in pressures]}
-        return cls._builder_of(phase_inputs(code, structure, potential), protocol, overrides, **numbers)
+        return cls._builder_of(phase_inputs(code, structure, potential), protocol, overrides, {}, **numbers)

@@ -197,7 +197,7 @@ class PhaseProtocolMixin(ProtocolMixin):
         phase: Mapping[str, Any],
         protocol: str | None,
         overrides: Mapping[str, Any] | None,
-        parameters: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any],
         **inputs: Any,
     ) -> ProcessBuilder:
         """Return a builder with the inputs that a protocol stands for.
@@ -214,7 +214,7 @@ class PhaseProtocolMixin(ProtocolMixin):
         """
         builder = cls.get_builder()  # type: ignore[attr-defined]
         given = cls.get_protocol_inputs(protocol, overrides)
-        given["parameters"] = cls._meant({**given["parameters"], **(parameters or {})})
+        given["parameters"] = cls._meant({**given["parameters"], **parameters})
         fill_builder(builder, {**given, **phase, **inputs})
         return builder
 

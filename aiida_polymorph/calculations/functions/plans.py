@@ -99,10 +99,10 @@ def prepare_sample(
     progress = replay(PLANS[plan.value](given), look_up(results_among(others), failures))
     tasks = [each.step for each in progress.steps if isinstance(each.step, Task)]
     wanted = next(task.sample for task in tasks if task.sample.name == sample.value)
-    crystal = {"crystal": structure_node(wanted.atoms)}
-    return (
-        crystal if wanted.positions is None else {**crystal, "positions": orm.ArrayData({POSITIONS: wanted.positions})}
-    )
+    prepared: dict[str, orm.Data] = {"crystal": structure_node(wanted.atoms)}
+    if wanted.positions is not None:
+        prepared["positions"] = orm.ArrayData({POSITIONS: wanted.positions})
+    return prepared
 
 
 def results_among(inputs: Inputs) -> dict[str, RecordData]:

@@ -50,5 +50,10 @@ def load_sweeps(record: RecordData) -> Sweeps:
     entries = {name: record.value(name) for name in ("reason", "broken_at", "steps")}
     if not record.get_arraynames():
         return Sweeps(None, **entries)
-    up, down = (Sweep(**{key: record.get_array(f"{name}__{key}") for key in ARRAYS}) for name in WAYS)
+    up, down = (_way(record, name) for name in WAYS)
     return Sweeps((up, down), **entries)
+
+
+def _way(record: RecordData, name: str) -> Sweep:
+    temperatures, enthalpy, volume = (record.get_array(f"{name}__{key}") for key in ARRAYS)
+    return Sweep(temperatures, enthalpy, volume)

@@ -7,7 +7,7 @@ cell that is lost costs that cell only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -53,7 +53,9 @@ def _cells(
     """Return the cells of the volume grid, as many as it takes, and why others are missing."""
     other = partial(_other_cell, phase, asked, Sample("relaxed", first.atoms), runner)
     tried, cells, failed = [asked.pressure_gpa], list[GridCell](), list[str]()
-    branches = [partial(_with_phonons, phase, asked, first, asked.pressure_gpa, 0, runner)]
+    branches: list[Callable[[], GridCell | str]] = [
+        partial(_with_phonons, phase, asked, first, asked.pressure_gpa, 0, runner)
+    ]
     wanted = grid_pressures(asked.pressure_gpa, asked.temperature, first.atoms.get_volume() / len(first.atoms))
     while True:
         new = _untried(wanted, tried)[: MOST_CELLS - len(tried)]
