@@ -67,7 +67,7 @@ def _store_source(node: orm.ProcessNode, function: Callable[..., Any], version: 
 class VersionedMixin:
     """A WorkChain whose node says which code it and the steps that it may start reached when it was begun."""
 
-    node: orm.ProcessNode
+    node: Any
 
     def _setup_version_info(self) -> dict[str, Any]:
         info: dict[str, Any] = super()._setup_version_info()  # type: ignore[misc]

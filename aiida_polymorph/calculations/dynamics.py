@@ -11,10 +11,10 @@ import numpy as np
 from aiida import orm
 from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from plumpy.utils import AttributesFrozendict
 
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of, problem_of_lammps_code
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.record import RecordData
@@ -69,10 +69,10 @@ class DynamicsCalculation(LammpsRawCalculation):
     the task. Its parser is not used: it ends with exit code 0 where LAMMPS never started.
     """
 
-    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
+    CACHE_VERSION = CodeVersion()
 
     @classmethod
-    def define(cls, spec: CalcJobProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         for name in MADE_INPUTS:
@@ -121,7 +121,7 @@ class DynamicsCalculation(LammpsRawCalculation):
         script = files.pop(SCRIPT_FILE)
         for name, text in files.items():
             (Path(folder.abspath) / name).write_text(text)
-        info = self._raw_submission(folder, script)
+        info: Any = self._raw_submission(folder, script)
         (code,) = info.codes_info
         code.cmdline_params += ["-log", LOG_FILE, "-screen", "none"]
         code.stderr_name = ERROR_FILE

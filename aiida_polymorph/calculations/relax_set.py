@@ -9,9 +9,10 @@ from typing import Any
 from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida.engine import CalcJob
 
 from aiida_polymorph.calculations.resources import count_processes
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of, problem_of_relax_code
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -73,7 +74,7 @@ class RelaxSetCalculation(CalcJob):
     CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     @classmethod
-    def define(cls, spec: CalcJobProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         spec.input(
@@ -152,7 +153,7 @@ class RelaxSetCalculation(CalcJob):
             self.inputs.potential.to_potential(),
             structures.column("pressure_gpa") if pressure_gpa is None else pressure_gpa.value,
             None if parameters is None else parameters.get_dict(),
-            count_processes(self.node.computer, self.node.get_option("resources")),
+            count_processes(self.inputs.code.computer, self.node.get_option("resources") or {}),
             self._wall_seconds(),
         )
         code = CodeInfo()

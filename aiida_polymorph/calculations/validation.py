@@ -24,7 +24,7 @@ def problem_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str |
 def problem_of_lammps_code(code: orm.AbstractCode | None, _: Any = None) -> str | None:
     """Return why a code can't be LAMMPS's executable, None if it can: it is set up for LAMMPS, or for nothing."""
     plugin = code.default_calc_job_plugin if code else None
-    if not plugin or plugin in LAMMPS_PLUGINS:
+    if code is None or not plugin or plugin in LAMMPS_PLUGINS:
         return None
     return (
         f"code {code.full_label} is set up for {plugin}; molecular dynamics needs LAMMPS's executable, as a code that "
@@ -35,7 +35,7 @@ def problem_of_lammps_code(code: orm.AbstractCode | None, _: Any = None) -> str 
 def problem_of_relax_code(code: orm.AbstractCode | None, _: Any = None) -> str | None:
     """Return why a code can't run relaxations, None if it can: any Python may, LAMMPS's executable can't."""
     plugin = code.default_calc_job_plugin if code else None
-    if plugin not in LAMMPS_PLUGINS:
+    if code is None or plugin not in LAMMPS_PLUGINS:
         return None
     return (
         f"code {code.full_label} is set up for {plugin}, so it is LAMMPS's executable; relaxations need a Python with "

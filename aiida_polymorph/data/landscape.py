@@ -98,7 +98,8 @@ def _unseen(entry: dict[str, Any]) -> UnseenWithin:
 
     window, lowest = (float("inf") if entry.get(name) is None else entry[name] for name in ("window", "lowest"))
     numbers: dict[str, Any] = {each.name: entry[each.name] for each in fields(Unseen)}
-    unseen = Unseen(**{name: float("nan") if value is None else value for name, value in numbers.items()})
+    known: dict[str, Any] = {name: float("nan") if value is None else value for name, value in numbers.items()}
+    unseen = Unseen(**known)
     return UnseenWithin(window, lowest, entry["structures"], unseen)
 
 

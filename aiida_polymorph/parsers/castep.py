@@ -57,7 +57,7 @@ class CastepParser(plugin.CastepParser):
     ERROR_CASTEP_ERROR is the first line of .err.
     """
 
-    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
+    CACHE_VERSION = CodeVersion()
 
     def parse(self, **kwargs: Any) -> ExitCode:
         """Read what there is; the exit code tells whether that is all."""

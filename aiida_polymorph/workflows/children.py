@@ -15,7 +15,7 @@ SINGLE_OUTPUT = "result"
 BEGUN = (ProcessState.RUNNING, ProcessState.WAITING)
 
 
-def called_child(node: orm.WorkChainNode, label: str) -> orm.ProcessNode | None:
+def called_child(node: orm.ProcessNode, label: str) -> orm.ProcessNode | None:
     """Return the process that a WorkChain has already called under this label, None if there is none of use.
 
     A daemon that is killed within a step repeats the whole step when it comes back; what the step had started is
@@ -25,7 +25,8 @@ def called_child(node: orm.WorkChainNode, label: str) -> orm.ProcessNode | None:
     structures are told by their indices.
     """
     links = node.base.links.get_outgoing(link_type=CALLS).all()
-    children = sorted((link.node for link in links if link.link_label == label), key=lambda child: child.pk)
+    called: list[Any] = [link.node for link in links if link.link_label == label]
+    children = sorted(called, key=lambda child: child.pk)
     return next((child for child in children if _is_alive(child)), None)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+from aiida.engine import ExitCode, ProcessBuilder
 from ase import Atoms
 
 from aiida_polymorph.calculations.functions.structures import extract_structure
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -21,6 +22,7 @@ from aiida_polymorph.symmetry import point_group_order
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.machine import machine_of
 from aiida_polymorph.workflows.options import validate_options
+from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.pressure_chain import (
     PressureChainWorkChain,
     check_code,
@@ -84,7 +86,7 @@ class DftScanWorkChain(SideBySideMixin):
     """Relax phases over a range of pressures with several functionals; a point that fails loses only itself."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(PressureChainWorkChain, include=SHARED)
@@ -225,7 +227,7 @@ class DftScanWorkChain(SideBySideMixin):
             problem = problem or f"potential is missing: {engine} needs one"
         if problem:
             raise ValueError(problem)
-        if not chosen.functionals:
+        if not chosen.functionals and potential is not None:
             functionals = [potential.to_potential().name]
         names = [chosen.functional(name) for name in functionals]
         elements = list(phases.to_set().species)

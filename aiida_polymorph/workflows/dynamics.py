@@ -8,14 +8,14 @@ from typing import Any
 from aiida import orm
 from aiida.engine import (
     ProcessHandlerReport,
-    ProcessSpec,
     process_handler,
-    while_,
 )
 
 from aiida_polymorph.calculations.dynamics import DynamicsCalculation, validate_inputs
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.workflows.jobs import JobWorkChain
 from aiida_polymorph.workflows.options import define_options, require, validate_options
+from aiida_polymorph.workflows.outline import while_
 
 EXIT_CODES = DynamicsCalculation.exit_codes
 
@@ -31,7 +31,7 @@ class DynamicsWorkChain(JobWorkChain):
     _process_class = DynamicsCalculation
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(DynamicsCalculation, exclude=("metadata", "monitors", "remote_folder"))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec
+from aiida.engine import ExitCode
 
 from aiida_polymorph.calculations.functions.equilibrate import conclude_equilibration
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.workflows.parameters import define_parameters
 from aiida_polymorph.workflows.plans import TaskPlanWorkChain
 
@@ -20,7 +21,7 @@ class EquilibrateWorkChain(TaskPlanWorkChain):
     _conclude = conclude_equilibration
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         define_parameters(spec)

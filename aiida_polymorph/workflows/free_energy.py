@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec
+from aiida.engine import ExitCode, ProcessBuilder
 from aiida.plugins import WorkflowFactory
 
 from aiida_polymorph.calculations.functions.free_energy import conclude_free_energy
 from aiida_polymorph.calculations.functions.plans import parameters_of
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.thermodynamics.free_energy.assembly import TOLERANCE
@@ -55,7 +56,7 @@ class OneFreeEnergyWorkChain(PhaseProtocolMixin, TaskPlanWorkChain):
     """The method, where it is always the same."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs and outputs."""
         super().define(spec)
         define_name(spec)
@@ -109,7 +110,7 @@ class FreeEnergyWorkChain(OneFreeEnergyWorkChain):
     """Compute the Gibbs energy of one phase at one temperature and pressure by the method asked for."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         define_parameters(spec, validate_method)

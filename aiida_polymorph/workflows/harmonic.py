@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.engine import ProcessSpec
 
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.workflows.free_energy import OneFreeEnergyWorkChain
 from aiida_polymorph.workflows.parameters import define_parameters
 
@@ -15,7 +15,7 @@ class HarmonicWorkChain(OneFreeEnergyWorkChain):
     _method = "harmonic"
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs and exit codes."""
         super().define(spec)
         define_parameters(spec)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec
+from aiida.engine import ExitCode, ProcessBuilder
 
 from aiida_polymorph.calculations.functions.integrate import integrate_over_grid, integration_plan, part_result
 from aiida_polymorph.calculations.relax_set import LOWEST_PRESSURE_GPA
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
@@ -113,7 +114,7 @@ class IntegrateWorkChain(PhaseProtocolMixin, PlanWorkChain):
     _conclusion_inputs = ("name",)
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         define_name(spec)

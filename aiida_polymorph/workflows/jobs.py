@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida.engine import BaseRestartWorkChain, ToContext, append_
 
 from aiida_polymorph.versioned import VersionedMixin
@@ -10,6 +12,8 @@ from aiida_polymorph.workflows.children import called_child
 
 class JobWorkChain(VersionedMixin, BaseRestartWorkChain):
     """Runs jobs of `_process_class`, whose options are the input `options`, one after the other."""
+
+    _process_class: Any
 
     def setup(self) -> None:
         """Take over the inputs of the job."""

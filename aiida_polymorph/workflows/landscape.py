@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 
 from aiida_polymorph.calculations.functions.entropy import estimate_basin_entropy
 from aiida_polymorph.calculations.functions.landscape import build_landscape, compute_fingerprints
@@ -14,6 +14,7 @@ from aiida_polymorph.calculations.functions.phases import assemble_phases, propo
 from aiida_polymorph.calculations.functions.predict import predict_chemical_potentials, train_surrogate
 from aiida_polymorph.calculations.functions.pressures import flatten, pressure_key
 from aiida_polymorph.calculations.functions.structures import pool_structures
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.basin_entropy import BasinEntropyData
 from aiida_polymorph.data.chemical_potential import ChemicalPotentialData
@@ -24,6 +25,7 @@ from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
 from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.outline import if_
 from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 
@@ -85,7 +87,7 @@ class LandscapeWorkChain(ProtocolMixin, VersionedMixin, WorkChain):
     _protocol_children = {"relax": ProtocolChild(RelaxSetWorkChain, namespace=True)}
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input_namespace(

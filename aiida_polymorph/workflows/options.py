@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import PortNamespace, ProcessSpec
+from aiida.engine import PortNamespace
 
 from aiida_polymorph.calculations.dynamics import DynamicsCalculation
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 
 
@@ -18,7 +19,7 @@ def require(ports: PortNamespace, name: str, valid_type: type) -> None:
     ports[name].required = True
 
 
-def define_options(spec: ProcessSpec, remark: str = "") -> None:
+def define_options(spec: Spec, remark: str = "") -> None:
     """Define the input `options` of the jobs that a WorkChain runs, of itself or by its children."""
     spec.input(
         "options",

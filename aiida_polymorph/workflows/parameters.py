@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessSpec
 
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.thermodynamics.free_energy.registry import checked_parameters
 
@@ -22,7 +22,7 @@ def validate_parameters(parameters: orm.Dict | None, _: Any = None) -> str | Non
     return problem_of(checked_parameters, parameters.get_dict()) if parameters else None
 
 
-def define_parameters(spec: ProcessSpec, validator: Callable[..., str | None] = validate_parameters) -> None:
+def define_parameters(spec: Spec, validator: Callable[..., str | None] = validate_parameters) -> None:
     """Define the input, and the exit codes of a phase that is not metastable and of a supercell that is too small."""
     spec.input(
         "parameters",

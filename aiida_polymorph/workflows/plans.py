@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+from aiida.engine import ExitCode, ProcessBuilder
 
 from aiida_polymorph.calculations.functions.plans import PLANS, prepare_sample, task_result
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.plain import plain
 from aiida_polymorph.thermodynamics.plan import (
@@ -23,6 +24,7 @@ from aiida_polymorph.thermodynamics.plan import (
 )
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.dynamics import DynamicsWorkChain
+from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.tasks import DynamicsMixin
 
@@ -48,7 +50,7 @@ class PlanWorkChain(DynamicsMixin):
     """Further inputs that the conclusion follows from."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define outline and exit codes."""
         super().define(spec)
         spec.outline(cls.begin, while_(cls.has_steps)(cls.submit_steps), cls.results)

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ToContext, WorkChain
 
 from aiida_polymorph.calculations.relax_set import HIGHEST_PRESSURE_GPA, LOWEST_PRESSURE_GPA
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -19,6 +20,7 @@ from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.options import define_options, validate_options
+from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.reasons import reason_of
 
 DISPLACEMENT = 0.01
@@ -94,7 +96,7 @@ def validate_model(inputs: Mapping[str, Any], functionals: Sequence[str], elemen
 def check_code(code: orm.AbstractCode | None, engine: Engine) -> str | None:
     """Return what is wrong with the code for an engine, None if nothing."""
     plugin = None if code is None else code.default_calc_job_plugin
-    if plugin in (None, engine.code_plugin):
+    if code is None or plugin in (None, engine.code_plugin):
         return None
     return f"code {code.full_label} is for {plugin}, {engine.name} needs one for {engine.code_plugin}"
 
@@ -116,7 +118,7 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
     """
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         node = {"serializer": orm.to_aiida_type}
@@ -214,7 +216,7 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
         known = sorted((int(key) for key in self.ctx.structures), key=lambda other: abs(other - index))
         if not known:
             return self.ctx.start
-        nearest = orm.load_node(self.ctx.structures[str(known[0])])
+        nearest: Any = orm.load_node(self.ctx.structures[str(known[0])])
         if len(known) == 1:
             return nearest
         pressures = [float(self.inputs.pressures[each]) for each in (*known[:2], index)]
@@ -230,7 +232,7 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
         pressure = float(self.inputs.pressures[int(index)])
         reason = unusable(engine, process, pressure) if process.is_finished_ok else reason_of(process)
         self.ctx.next_start = None
-        if reason is None:
+        if reason is None and structure is not None:
             self.ctx.processes[index], self.ctx.structures[index] = process.pk, structure.pk
         elif self.ctx.attempt < self.inputs.attempts.value:
             self.report(f"{process.process_label}<{process.pk}> failed, trying again: {reason}")
@@ -245,7 +247,7 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
 
     def collect(self) -> ExitCode | None:
         """Put the points together."""
-        processes = {index: orm.load_node(pk) for index, pk in self.ctx.processes.items()}
+        processes: dict[str, Any] = {index: orm.load_node(pk) for index, pk in self.ctx.processes.items()}
         points = run_once(self, "collect", collect_points, **parts_of(self.inputs, processes, self.ctx.reasons))
         self.out("points", points)
         if not self.ctx.processes:
@@ -295,8 +297,8 @@ def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
 
 def attempts_of(chain: orm.WorkChainNode) -> dict[int, list[orm.WorkChainNode]]:
     """Return the relaxations of a chain by the index of their pressure, the newest last."""
-    attempts: dict[int, list[orm.WorkChainNode]] = {}
-    links = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    attempts: dict[int, list[Any]] = {}
+    links: list[Any] = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
     for link in sorted(links, key=lambda link: link.node.pk):
         attempts.setdefault(int(link.link_label.removeprefix(POINT).split("_")[0]), []).append(link.node)
     return attempts
@@ -304,7 +306,7 @@ def attempts_of(chain: orm.WorkChainNode) -> dict[int, list[orm.WorkChainNode]]:
 
 def results_of(engine: Engine, process: orm.ProcessNode) -> dict[str, orm.Data]:
     """Return the outputs of a process from which its engine reads."""
-    links = process.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
+    links: list[Any] = process.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
     return {link.link_label: link.node for link in links if link.link_label in engine.outputs}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 
 LONGEST_COMPLAINT = 200
@@ -20,7 +22,7 @@ def why_not(process: orm.ProcessNode) -> str:
 
 def reason_of(process: orm.ProcessNode) -> str:
     """Return why a process failed: the last that it called says it best, if that is what failed, and so on down."""
-    last = process
+    last: Any = process
     while children := sorted(last.called, key=lambda node: node.pk):
         if children[-1].is_finished_ok or not children[-1].is_terminated:
             break

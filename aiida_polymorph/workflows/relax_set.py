@@ -10,9 +10,7 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessHandlerReport,
-    ProcessSpec,
     process_handler,
-    while_,
 )
 
 from aiida_polymorph.calculations import relax_set
@@ -22,12 +20,14 @@ from aiida_polymorph.calculations.functions.structures import (
     summarise_relaxation,
 )
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.merging import missing
 from aiida_polymorph.workflows.children import run_once
 from aiida_polymorph.workflows.jobs import JobWorkChain
 from aiida_polymorph.workflows.options import define_options, require, validate_options
+from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
 
 EXIT_CODES = RelaxSetCalculation.exit_codes
@@ -46,7 +46,7 @@ class RelaxSetWorkChain(ProtocolMixin, JobWorkChain):
     _protocol_file = "relax_set.yaml"
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(RelaxSetCalculation, exclude=("metadata", "monitors", "remote_folder"))

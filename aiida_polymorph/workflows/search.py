@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import timezone
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+from aiida.engine import ExitCode, ProcessBuilder
 
 from aiida_polymorph.calculations.functions.structures import (
     generate_structures,
@@ -16,6 +16,7 @@ from aiida_polymorph.calculations.functions.structures import (
     summarise_search,
 )
 from aiida_polymorph.calculations.resources import count_processes
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -25,6 +26,7 @@ from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.machine import machine_of
 from aiida_polymorph.workflows.options import require, validate_options
+from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMixin, fill_builder
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
@@ -68,7 +70,7 @@ class SearchWorkChain(ProtocolMixin, SideBySideMixin):
     _protocol_children = {"relax": ProtocolChild(RelaxSetWorkChain)}
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(RelaxSetWorkChain, include=(*RELAXATION, "pressure_gpa"))

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec
+from aiida.engine import ExitCode
 
 from aiida_polymorph.calculations.functions.plans import parameters_of
 from aiida_polymorph.calculations.functions.sweep import conclude_sweep
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.thermodynamics.surfaces.sweep import sweep_settings
@@ -37,7 +38,7 @@ class SweepWorkChain(TaskPlanWorkChain):
     _output = "sweeps"
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define inputs, outputs and exit codes."""
         super().define(spec)
         define_parameters(spec)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessSpec, WorkChain
+from aiida.engine import WorkChain
 
+from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
@@ -30,7 +31,7 @@ class DynamicsMixin(VersionedMixin, WorkChain):
     """Inputs of a WorkChain that runs molecular dynamics on one phase."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:
+    def define(cls, spec: Spec) -> None:
         """Define what they share."""
         super().define(spec)
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS's executable.")
@@ -50,7 +51,7 @@ class DynamicsMixin(VersionedMixin, WorkChain):
         return {name: self.inputs[name] for name in names if name in self.inputs}
 
 
-def define_name(spec: ProcessSpec) -> None:
+def define_name(spec: Spec) -> None:
     """Define the input by which a result knows its phase."""
     spec.input(
         "name",
