@@ -84,7 +84,7 @@ class StructureSet:
     def from_atoms(
         cls,
         structures: Sequence[Atoms],
-        columns: Mapping[str, Sequence[Any]] | None = None,
+        columns: Mapping[str, ArrayLike] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> StructureSet:
         """Collect ASE atoms into a set; an empty sequence gives an empty set."""

@@ -107,7 +107,7 @@ def lowest_phases(analysis: orm.ProcessNode, pressure_gpa: float) -> list[dict[s
     return sorted(stated, key=lambda row: row["above_hull_ev"])[:LOWEST]
 
 
-def _search(pressures_gpa: tuple[float, ...], number: int) -> list[orm.Data]:
+def _search(pressures_gpa: tuple[float, ...], number: int) -> list[Any]:
     """Search at each pressure, on all cores."""
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out

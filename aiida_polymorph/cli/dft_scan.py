@@ -22,8 +22,6 @@ from aiida_polymorph.cli.scan_settings import Setting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiida.engine import ProcessBuilder
-
 
 MOST_PHASES = 100
 """In one call, each with a process of its own for each functional."""
@@ -175,7 +173,7 @@ def dft_scan_command(
     show_scans([*nodes, *others], relative_to or names[0], figure, as_json)
 
 
-def all_here(builders: Sequence[ProcessBuilder]) -> bool:
+def all_here(builders: Sequence[Any]) -> bool:
     """Return whether all scans share this machine, so that they run one after the other."""
     from aiida_polymorph.workflows.machine import machine_of
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -135,7 +135,8 @@ def _ensure_code(computer: orm.Computer, label: str, executable: str, plugin: st
     from aiida import orm
 
     what = f"code {label}@{computer.label} ({executable})"
-    for code in orm.InstalledCode.collection.find({"label": label, "dbcomputer_id": computer.pk}):
+    found: list[Any] = orm.InstalledCode.collection.find({"label": label, "dbcomputer_id": computer.pk})
+    for code in found:
         if str(code.filepath_executable) == executable:
             return Item(what, made=False)
         code.label, code.is_hidden = f"{label}-{code.pk}", True

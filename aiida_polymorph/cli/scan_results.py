@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from aiida import orm
@@ -10,7 +11,7 @@ from aiida import orm
 from aiida_polymorph.cli.output import print_json, say
 
 
-def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNode]:
+def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.ProcessNode]:
     """Return earlier scans of a composition.
 
     Raises:
@@ -19,7 +20,7 @@ def find_scans(identifiers: Sequence[str], formula: str) -> list[orm.WorkChainNo
     from aiida_polymorph.results.nodes import load
     from aiida_polymorph.results.report_data import points_of
 
-    scans = [load(identifier) for identifier in identifiers]
+    scans: list[Any] = [load(identifier) for identifier in identifiers]
     for scan in scans:
         points_of(scan, formula)
     return scans

@@ -163,14 +163,14 @@ def search_builder(
     """Return the builder of one search; `overrides` are inputs that differ from the protocol's."""
     from aiida_polymorph.workflows.search import SearchWorkChain
 
-    builder = SearchWorkChain.get_builder_from_protocol(
+    builder: Any = SearchWorkChain.get_builder_from_protocol(
         code, potential, recipe, pressure_gpa, number, overrides=overrides
     )
     builder.metadata.label = f"{recipe.composition} at {pressure_gpa:g} GPa, {number} structures, seed {recipe.seed}"
     return builder
 
 
-def check_finished(searches: Sequence[orm.WorkChainNode]) -> None:
+def check_finished(searches: Sequence[orm.ProcessNode]) -> None:
     """Tell of the searches that failed.
 
     Raises:

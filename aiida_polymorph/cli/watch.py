@@ -78,8 +78,10 @@ class SearchWatch(LineWatch):
         self._searches: dict[int, SearchProgress] = {}
 
     def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
-        self._searches |= {each.pk: SearchProgress(each) for each in processes if each.pk not in self._searches}
-        rows = [self._searches[process.pk].look() for process in processes]
+        from aiida_polymorph.data.identity import pk_of
+
+        self._searches |= {pk_of(each): SearchProgress(each) for each in processes if each.pk not in self._searches}
+        rows = [self._searches[pk_of(process)].look() for process in processes]
         return searches_text(rows, self._asked)
 
 
@@ -104,7 +106,7 @@ class StepWatch(LineWatch):
 
     def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
         called = [child for process in processes for child in process.called_descendants]
-        now = ", ".join(dict.fromkeys(child.process_label for child in called if not child.is_terminated))
+        now = ", ".join(dict.fromkeys(str(child.process_label) for child in called if not child.is_terminated))
         finished = sum(child.is_terminated for child in called)
         return f"{self._what}: {finished} steps done{f', now {now}' if now else ''}"
 
@@ -117,5 +119,7 @@ class ScanWatch(LineWatch):
         self._scans: dict[int, ScanProgress] = {}
 
     def _text(self, processes: Sequence[orm.ProcessNode]) -> str:
-        self._scans |= {each.pk: ScanProgress(each) for each in processes if each.pk not in self._scans}
-        return "; ".join(progress_text(self._scans[process.pk].look()) for process in processes)
+        from aiida_polymorph.data.identity import pk_of
+
+        self._scans |= {pk_of(each): ScanProgress(each) for each in processes if each.pk not in self._scans}
+        return "; ".join(progress_text(self._scans[pk_of(process)].look()) for process in processes)

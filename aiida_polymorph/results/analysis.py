@@ -51,7 +51,7 @@ NOT_RATTLED = "no displaced copy of the phase was relaxed to see whether it fall
 """Why entries of the table of phases are unknown."""
 
 
-def latest_analysis() -> orm.WorkChainNode | None:
+def latest_analysis() -> orm.ProcessNode | None:
     """Return the newest analysis that finished, None if there is none."""
     builder = orm.QueryBuilder()
     filters = {"attributes.process_label": PROCESS_LABEL, "attributes.exit_status": 0}
@@ -83,7 +83,7 @@ def find_analysis(identifier: str | None) -> orm.ProcessNode:
     Raises:
         ValueError: if it is none, or there is none.
     """
-    node = load(identifier) if identifier else latest_analysis()
+    node: Any = load(identifier) if identifier else latest_analysis()
     if node is None:
         raise ValueError("there is no finished analysis yet; `aiida-polymorph analyse NODES...` makes one")
     if not is_analysis(node):
@@ -91,7 +91,7 @@ def find_analysis(identifier: str | None) -> orm.ProcessNode:
     return check_analysis(node)
 
 
-def analysis_summary(analysis: orm.WorkChainNode) -> dict[str, Any]:
+def analysis_summary(analysis: orm.ProcessNode) -> dict[str, Any]:
     """Return the fields of `analyse`; with several pressures sums over them, and each apart under `pressures`.
 
     What was missed (`unseen`) is known for each pressure only: its sum would count a phase at each of them. Test errors
@@ -158,7 +158,7 @@ def _mean(values: list[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _pooled(errors: list[dict[str, float | None]]) -> dict[str, float | None]:
+def _pooled(errors: list[dict[str, Any]]) -> dict[str, float | None]:
     """Join test errors of several pressures, weighted by their members; r2 in the mean."""
     known = [entry for entry in errors if entry["mae"] is not None]
     if not known:
@@ -174,7 +174,7 @@ def _pooled(errors: list[dict[str, float | None]]) -> dict[str, float | None]:
 
 
 def phase_rows(
-    analysis: orm.WorkChainNode, pressure_gpa: float | None = None, temperature: float | None = None
+    analysis: orm.ProcessNode, pressure_gpa: float | None = None, temperature: float | None = None
 ) -> list[dict[str, Any]]:
     """Return the fields of `phases`, by pressure and enthalpy, or with a temperature by chemical potential.
 
@@ -289,8 +289,7 @@ def relative_errors(evaluation: Any) -> np.ndarray:
     if stable is None:
         return np.full(len(evaluation.mu), np.nan)
     errors = evaluation.error_relative_to(stable)
-    rivals = np.argsort(evaluation.mu)
-    rivals = [i for i in rivals if i != stable and np.isfinite(evaluation.mu[i])]
+    rivals = [i for i in np.argsort(evaluation.mu) if i != stable and np.isfinite(evaluation.mu[i])]
     errors[stable] = errors[rivals[0]] if rivals else np.nan
     return errors
 
@@ -314,7 +313,7 @@ def _thermal(evaluation: Any, condition: Any, errors: np.ndarray, i: int | None,
     )
 
 
-def phase_set(analysis: orm.WorkChainNode) -> StructureSet:
+def phase_set(analysis: orm.ProcessNode) -> StructureSet:
     """Return one structure for each phase and pressure, with what `phases` says of it in columns that files carry.
 
     Returns:
@@ -348,7 +347,7 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def searched_structures(analysis: orm.WorkChainNode, pressure_gpa: float) -> StructureSetData:
+def searched_structures(analysis: orm.ProcessNode, pressure_gpa: float) -> StructureSetData:
     """Return the set, pooled where there were several, that the landscape of a pressure was made of."""
     landscapes = by_pressure(analysis.outputs.landscapes).values()
     landscape = next(node for node in landscapes if node.pressure_gpa == pressure_gpa)

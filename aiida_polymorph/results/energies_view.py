@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from aiida import orm
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
+from aiida_polymorph.data.identity import pk_of
 from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 from aiida_polymorph.report.data import EnergiesView, NodeRecord
 from aiida_polymorph.results.basin_table import potentials_of_analysis
@@ -20,7 +21,7 @@ SECTIONS = ("gibbs-energies", "integrands", "coexistence")
 
 
 def energies_view(
-    analysis: orm.WorkChainNode,
+    analysis: orm.ProcessNode,
     nodes: Sequence[orm.Node],
     names: Mapping[str, str],
     diagram: orm.Node | None = None,
@@ -50,7 +51,7 @@ def energies_view(
     view = EnergiesView(
         comparison=compared.comparison,
         summary=compared.summary(),
-        nodes=[result.data.pk for result in results],
+        nodes=[pk_of(result.data) for result in results],
         integrands=integrands,
         diagram=None if drawn is None else drawn.to_diagram(),
         no_diagram=reason,
@@ -76,7 +77,7 @@ def _records(results: Sequence[Result], comparison: orm.Node, diagram: PhaseDiag
     return [*found, record("Phase diagram by Gibbs energies", diagram, "coexistence")] if diagram is not None else found
 
 
-def energies_in_profile(analysis: orm.WorkChainNode) -> list[orm.ProcessNode]:
+def energies_in_profile(analysis: orm.ProcessNode) -> list[orm.ProcessNode]:
     """Return the processes with Gibbs energies that have an analysis' composition and potential, oldest first.
 
     Processes that others called count by these only. There are none where the analysis doesn't tell its potential.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
+from aiida_polymorph.data.identity import pk_of
 from aiida_polymorph.report.free_energy_curves import FreeEnergyView
 
 
@@ -22,5 +23,5 @@ def free_energy_view(data: FreeEnergyData, phase: str, formula: str) -> FreeEner
         method=data.value("method"),
         arrays=data.to_arrays(),
         checks=data.value("checks", {}),
-        node=data.pk,
+        node=pk_of(data),
     )

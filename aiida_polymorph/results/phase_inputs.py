@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -149,7 +150,7 @@ def _file_name(path: Path, times: Counter[str]) -> str:
     return f"{folder}-{stem}" if times[stem] > 1 else stem
 
 
-def source_of_node(node: orm.Node) -> Source:
+def source_of_node(node: Any) -> Source:
     """Return the phases of an analysis, the structures of a set or of the process that made it, or one structure.
 
     Raises:

@@ -68,7 +68,7 @@ class Phase:
             return orm.StructureData(
                 ase=self.source.structures[self.row], label=self.name, description=self.source.description
             )
-        inputs = {"structures": node, "position": orm.Int(self.row)}
+        inputs: dict[str, Any] = {"structures": node, "position": orm.Int(self.row)}
         drawn = made_before(extract_structure, **inputs) or extract_structure(**inputs)
         drawn.label = drawn.label or self.name
         drawn.description = drawn.description or f"{self.name} of {self.source.what}"
@@ -161,12 +161,14 @@ class PhasesGiven:
             node.description = described(new)
             return node
         sources, entries = self._sources(new)
-        inputs = {"plan": orm.Dict({"phases": entries, **settings}), **sources}
+        inputs: dict[str, Any] = {"plan": orm.Dict({"phases": entries, **settings}), **sources}
         return made_before(gather_phases, **inputs) or gather_phases(**inputs)
 
     def _sources(self, new: Sequence[Phase]) -> tuple[dict[str, orm.Data], list[list[Any]]]:
         """Return the nodes that hold the phases, and key, position and name of each phase."""
-        sources = {f"node_{each.source.node.pk}": each.source.node for each in self.phases if each.source.node}
+        sources: dict[str, orm.Data] = {
+            f"node_{each.source.node.pk}": each.source.node for each in self.phases if each.source.node
+        }
         if new:
             sources[FROM_FILES] = StructureSetData.from_set(self._gathered(new))
             sources[FROM_FILES].description = described(new)

@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_polymorph.data.identity import pk_of
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.report.data import NodeRecord
 from aiida_polymorph.results.explain import Step
@@ -21,7 +22,7 @@ def step(label: str, node: orm.Node, level: int = 0, detail: str = "") -> Step:
     made = made_by(node) if isinstance(node, orm.ProcessNode) else None
     return Step(
         label=label,
-        pk=node.pk,
+        pk=pk_of(node),
         uuid=node.uuid,
         process=process,
         started=f"{node.ctime:%Y-%m-%d %H:%M:%S}",
@@ -49,7 +50,7 @@ def searches_of(structures: StructureSetData) -> list[orm.ProcessNode | Structur
 
 def jobs_below(process: orm.ProcessNode) -> list[orm.CalcJobNode]:
     """Return the jobs that a process ran, however deep, oldest first."""
-    return sorted((n for n in process.called_descendants if isinstance(n, orm.CalcJobNode)), key=lambda n: n.pk)
+    return sorted((n for n in process.called_descendants if isinstance(n, orm.CalcJobNode)), key=pk_of)
 
 
 def steps_to(outputs: Any, key: str) -> list[Step]:
@@ -76,7 +77,7 @@ def _search_steps(search: orm.ProcessNode | StructureSetData) -> Iterator[Step]:
         yield step("relaxation job", job, 5, f"exit status {job.exit_status}")
 
 
-def records(analysis: orm.WorkChainNode, keys: list[str]) -> list[NodeRecord]:
+def records(analysis: orm.ProcessNode, keys: list[str]) -> list[NodeRecord]:
     """Return the nodes that a report rests on."""
     outputs = analysis.outputs
     found = [
@@ -102,7 +103,7 @@ def record(role: str, node: orm.Node, *sections: str) -> NodeRecord:
     """Return a node as a line of the report, and the sections of the report that rest on it."""
     return NodeRecord(
         role=role,
-        pk=node.pk,
+        pk=pk_of(node),
         uuid=node.uuid,
         kind=getattr(node, "process_label", None) or type(node).__name__,
         created=f"{node.ctime:%Y-%m-%d %H:%M}",

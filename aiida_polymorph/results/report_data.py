@@ -27,8 +27,8 @@ CANDIDATE_COMPONENTS = 2
 
 
 def report_data(
-    analysis: orm.WorkChainNode,
-    scans: Sequence[orm.WorkChainNode] = (),
+    analysis: orm.ProcessNode,
+    scans: Sequence[orm.ProcessNode] = (),
     relative_to: str | None = None,
     free_energies: Sequence[orm.Node] = (),
     names: Mapping[str, str] | None = None,
@@ -88,7 +88,7 @@ def report_data(
     )
 
 
-def points_of(scan: orm.WorkChainNode, formula: str) -> StructureSetData:
+def points_of(scan: orm.ProcessNode, formula: str) -> StructureSetData:
     """Return the points of a scan of a composition.
 
     Raises:
@@ -218,7 +218,7 @@ def _entropy_summary(node: Any) -> dict[str, Any]:
     return {name: node.value(name) for name in names} | {"phases": len(node.names)}
 
 
-def explain(analysis: orm.WorkChainNode, phase: str, pressure_gpa: float, temperature: float) -> Explanation:
+def explain(analysis: orm.ProcessNode, phase: str, pressure_gpa: float, temperature: float) -> Explanation:
     """Return how the chemical potential of a phase came about.
 
     Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ScanProgress(Progress):
     """How far a scan is."""
 
-    def __init__(self, process: orm.WorkChainNode) -> None:
+    def __init__(self, process: orm.ProcessNode) -> None:
         super().__init__(process)
         inputs = process.inputs
         self._functionals = inputs.functionals.get_list()

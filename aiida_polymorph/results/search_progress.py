@@ -24,7 +24,7 @@ Counts = tuple[int, Counter[str]]
 class Progress:
     """How far a process is; what does not change any more is remembered, so that looking often costs little."""
 
-    def __init__(self, process: orm.WorkChainNode) -> None:
+    def __init__(self, process: orm.ProcessNode) -> None:
         self._process = process
         self._last: dict[str, Any] | None = None
 
@@ -61,7 +61,7 @@ class Progress:
 class SearchProgress(Progress):
     """How far a search is."""
 
-    def __init__(self, process: orm.WorkChainNode) -> None:
+    def __init__(self, process: orm.ProcessNode) -> None:
         super().__init__(process)
         self._asked = process.inputs.number.value
         self._composition, self._pressure_gpa = process.inputs.recipe["composition"], process.inputs.pressure_gpa.value

@@ -22,7 +22,7 @@ COLUMNS: list[Column] = [
 ]
 
 
-def search_row(search: orm.WorkChainNode) -> dict[str, Any]:
+def search_row(search: orm.ProcessNode) -> dict[str, Any]:
     """Return the entry of one search; what is not known yet is None."""
     statistics: Mapping[str, Any] = search.outputs.statistics.get_dict() if "statistics" in search.outputs else {}
     made = "structures" in search.outputs

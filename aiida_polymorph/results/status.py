@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -16,7 +17,7 @@ SEARCH, SCAN = "SearchWorkChain", "DftScanWorkChain"
 """Labels of the processes, whose classes need not be imported for their nodes to be read."""
 
 
-def _what(row: dict[str, Any]) -> str | None:
+def _what(row: Mapping[str, Any]) -> str | None:
     """Return e.g. `TiO2`, or `TiO2 castep LDA,PBE`."""
     if "engine" not in row:
         return row["composition"]
@@ -43,10 +44,10 @@ def status_rows(identifier: str | None, last: int) -> list[dict[str, Any]]:
     """Return a row for a search or scan, or for each of those under way and the newest others."""
     kinds = {SEARCH: SearchProgress, SCAN: ScanProgress}
     processes = [find_process(identifier)] if identifier else newest_processes(last)
-    return [kinds[process.process_label](process).look() for process in processes]
+    return [kinds[str(process.process_label)](process).look() for process in processes]
 
 
-def newest_processes(last: int) -> list[orm.WorkChainNode]:
+def newest_processes(last: int) -> list[orm.ProcessNode]:
     """Return the searches and scans under way and the newest others, `last` of them at least, oldest first."""
     ours = {"attributes.process_label": {"in": [SEARCH, SCAN]}}
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters=ours, tag="process")
@@ -54,7 +55,7 @@ def newest_processes(last: int) -> list[orm.WorkChainNode]:
     return sorted((n for i, n in enumerate(found) if i < last or not n.is_terminated), key=lambda node: node.pk)
 
 
-def find_process(identifier: str) -> orm.WorkChainNode:
+def find_process(identifier: str) -> orm.ProcessNode:
     """Return a search or scan by its identifier, or by that of the set that it made.
 
     Raises:

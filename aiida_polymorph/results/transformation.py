@@ -35,7 +35,7 @@ def transformation_view(process: orm.ProcessNode) -> TransformationView:
     )
 
 
-def _motion(job: orm.WorkChainNode, atoms: Atoms) -> Motion:
+def _motion(job: orm.ProcessNode, atoms: Atoms) -> Motion:
     npt = part(job.outputs.results.to_arrays(), "npt")
     timestep_fs = job.inputs.parameters["settings"]["timestep_fs"]
     symbols = np.array(atoms.get_chemical_symbols())

@@ -102,7 +102,7 @@ def _up_to(missed: Mapping[str, float], within: UnseenWithin) -> list[str]:
     return [name for name, enthalpy in missed.items() if enthalpy <= within.lowest + within.window]
 
 
-def unseen_lines(analysis: orm.WorkChainNode, pressure_gpa: float | None = None) -> list[str]:
+def unseen_lines(analysis: orm.ProcessNode, pressure_gpa: float | None = None) -> list[str]:
     """Return a line for each searched pressure, or for one of them, on the phases that are probably still missing.
 
     Args:

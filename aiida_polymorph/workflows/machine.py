@@ -9,8 +9,14 @@ from aiida import orm
 from aiida_polymorph.machine import Machine, resources
 
 
-def machine_of(computer: orm.Computer) -> Machine:
-    """Return what is known of a computer."""
+def machine_of(computer: orm.Computer | None) -> Machine:
+    """Return what is known of the computer of a code.
+
+    Raises:
+        ValueError: if the code has none.
+    """
+    if computer is None:
+        raise ValueError("the code belongs to no computer; set up an InstalledCode on the computer that runs it")
     return Machine(
         local=computer.transport_type == "core.local",
         queue=computer.scheduler_type != "core.direct",

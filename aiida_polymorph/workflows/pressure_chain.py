@@ -281,7 +281,7 @@ def parts_of(
     return {"structure": inputs["structure"], "scan": orm.Dict(scan), "failures": failures, **outputs}
 
 
-def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
+def parts_of_broken(chain: orm.ProcessNode) -> dict[str, orm.Data]:
     """Return the arguments of `collect_points` for a chain that was killed or broke: what it had computed stays."""
     inputs = {name: chain.inputs[name] for name in ("engine", "functional", "name", "pressures", "structure")}
     engine, pressures = load_engine(inputs["engine"].value), inputs["pressures"].get_list()
@@ -295,7 +295,7 @@ def parts_of_broken(chain: orm.WorkChainNode) -> dict[str, orm.Data]:
     return parts_of(inputs, processes, {str(i): reason for i in range(len(pressures)) if str(i) not in processes})
 
 
-def attempts_of(chain: orm.WorkChainNode) -> dict[int, list[orm.WorkChainNode]]:
+def attempts_of(chain: orm.ProcessNode) -> dict[int, list[orm.ProcessNode]]:
     """Return the relaxations of a chain by the index of their pressure, the newest last."""
     attempts: dict[int, list[Any]] = {}
     links: list[Any] = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
