@@ -20,7 +20,7 @@ help:
 	@echo "make integration   the tests that need a daemon or some minutes"
 	@echo "make coverage  what \`make test integration COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
 	@echo "make docs      the documentation, in docs/_build/html"
-	@echo "make lint      ruff, and who imports whom"
+	@echo "make lint      ruff, types (mypy), and who imports whom"
 	@echo "make clean     remove all of the above"
 
 install: $(STAMP)
@@ -51,7 +51,8 @@ docs: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .import_linter_cache docs/_build build dist *.egg-info .coverage .coverage.*
+	rm -rf $(VENV) .demo .pytest_aiida .pytest_cache .ruff_cache .mypy_cache .import_linter_cache docs/_build build dist *.egg-info .coverage .coverage.*
