@@ -45,10 +45,10 @@ class Numbers(click.ParamType):
         first, last, step = bounds
         if step <= 0 or last < first:
             raise ValueError(f"the range {part!r} must rise by a positive step")
-        count = int((last - first) / step + 1e-9) + 1
-        if count > MOST_NUMBERS:
-            raise ValueError(f"the range {part!r} has {count} numbers, at most {MOST_NUMBERS} are taken")
-        return [self.kind(round(first + step * i, 10)) for i in range(count)]
+        steps = (last - first) / step + 1e-9
+        if not steps < MOST_NUMBERS:
+            raise ValueError(f"the range {part!r} has more than {MOST_NUMBERS} numbers")
+        return [self.kind(round(first + step * i, 10)) for i in range(int(steps) + 1)]
 
     def _number(self, text: str) -> Any:
         try:

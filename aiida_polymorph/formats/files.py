@@ -43,7 +43,9 @@ COLUMNS: dict[str, Any] = {
 """Columns that extended XYZ carries beside name, enthalpy and pressure, with the value of a structure without one;
 from `phase` on those of a table of phases, the last two those of a scan over pressure."""
 
-NAME = re.compile(r'(?:^|\s)name=("(?:[^"\\]|\\.)*"|\S+)')
+TEXTS = ("name", *(name for name, default in COLUMNS.items() if isinstance(default, str)))
+ENTRY = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|\S+)')
+"""An entry of extended XYZ's comment line, its value in double quotes or one word."""
 
 
 def read_structures(paths: str | Path | Iterable[str | Path], pressure_gpa: float | None = None) -> StructureSet:
@@ -158,8 +160,8 @@ def _read_by_ase(source: Path | io.StringIO, form: str | None = None) -> list[At
 
 
 def _read_extxyz(text: str) -> list[Atoms]:
-    """Read extended XYZ; names as they are written, where ASE would make a number of `007`."""
-    lines = text.splitlines()
+    """Read extended XYZ; texts as they are written, where ASE would make a number of `007` and a truth value of `T`."""
+    lines = text.removesuffix("\n").split("\n")  # not at other separators, which a name may hold
     structures: list[Atoms] = []
     start = 0
     while start < len(lines) and lines[start].strip():
@@ -174,12 +176,18 @@ def _read_extxyz(text: str) -> list[Atoms]:
             (atoms,) = _read_by_ase(io.StringIO("\n".join(lines[start:end]) + "\n"), "extxyz")
         except ValueError as error:
             raise ValueError(f"structure {number}: {error}") from error
-        name = NAME.search(lines[start + 1])
-        if name:
-            atoms.info["name"] = json.loads(name[1]) if name[1].startswith('"') else name[1]
+        atoms.info.update({key: _read_text(raw) for key, raw in ENTRY.findall(lines[start + 1]) if key in TEXTS})
         structures.append(atoms)
         start = end
     return structures
+
+
+def _read_text(raw: str) -> str:
+    """Return a value of the comment line as text; quotes that this package did not write may hold no JSON."""
+    try:
+        return str(json.loads(raw)) if raw.startswith('"') else raw
+    except ValueError:
+        return raw[1:-1]
 
 
 def _columns(atoms: Sequence[Atoms], stem: str, pressure_gpa: float | None) -> dict[str, list[Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.calculators.lammps import convert
+from ase.cell import Cell
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_polymorph.potential import Potential
@@ -39,9 +40,29 @@ def time_text(potential: Potential, femtoseconds: float) -> str:
 
 
 def lammps_frame(atoms: Atoms) -> Atoms:
-    """Return the crystal turned so that its cell is lower triangular, with the same fractional coordinates."""
-    cell, _ = atoms.cell.standard_form()
+    """Return the crystal turned so that its cell is lower triangular, with the same fractional coordinates.
+
+    The diagonal of the cell is positive, as LAMMPS wants it: a crystal with left-handed vectors becomes its mirror
+    image, which has the same energy.
+    """
+    cell, _ = turn_to_frame(np.asarray(atoms.cell))
     return Atoms(atoms.numbers, scaled_positions=atoms.get_scaled_positions(wrap=False), cell=cell, pbc=True)
+
+
+def turn_to_frame(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how a cell gets into LAMMPS's frame.
+
+    Args:
+        cell: vectors as rows, angstrom, shape (3, 3).
+
+    Returns:
+        The lower triangular cell with a positive diagonal, and the orthogonal matrix Q with cell = lower @ Q, which is
+        improper for left-handed vectors. Positions and forces get into the frame by multiplication with Q.T from the
+        right, and back by that with Q.
+    """
+    lower, turn = Cell(cell).standard_form()
+    side = np.copysign(1.0, np.linalg.det(cell))
+    return side * np.asarray(lower), side * np.asarray(turn)
 
 
 def data_file(atoms: Atoms, potential: Potential) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import chain, combinations, combinations_with_replacement
-from math import pi, sqrt
+from math import gcd, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ase.data import atomic_numbers
 from ase.formula import Formula
 
 from aiida_polymorph.search.radii import propose_minimum_separations, propose_volume
-from aiida_polymorph.structures import composition_formula, formula_units_of, reduced_composition
+from aiida_polymorph.structures import composition_formula
 
 DENSEST_PACKING = pi / sqrt(18)
 """Largest fraction of space that equal spheres fill (Kepler), 0.7405."""
@@ -165,15 +165,17 @@ def normalise_composition(composition: str) -> str:
         ValueError: if it can't be read or isn't reduced.
     """
     try:
-        numbers = [atomic_numbers[symbol] for symbol in Formula(str(composition).strip())]
+        counted = Formula(str(composition).strip()).count()
+        counts = {atomic_numbers[symbol]: count for symbol, count in counted.items() if count}
     except (ValueError, KeyError) as error:
         raise ValueError(f"composition {composition!r} is not a chemical formula such as TiO2") from error
-    if 0 in numbers:
+    if 0 in counts:
         raise ValueError(f"composition {composition!r} holds X, which is no element")
-    if not numbers:
+    if not counts:
         raise ValueError("composition is empty; give a chemical formula such as TiO2")
-    reduced = composition_formula(reduced_composition(numbers))
-    if formula_units_of(numbers) > 1:
+    units = gcd(*counts.values())
+    reduced = composition_formula((number, count // units) for number, count in counts.items())
+    if units > 1:
         raise ValueError(f"composition {composition!r} is not reduced; write {reduced} and choose formula_units")
     return reduced
 

@@ -7,7 +7,7 @@ from math import copysign, sqrt
 import numpy as np
 
 LARGEST_TILT = 0.75
-"""In units of the length that the tilt is along; a compact cell has at most 0.5."""
+"""In units of the length that the tilt is along; a compact cell has at most 0.5 along x, a flat one more along y."""
 
 
 def reduced(cell: np.ndarray) -> np.ndarray:

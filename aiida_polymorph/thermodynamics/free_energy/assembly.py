@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from aiida_polymorph.lammps.results import part
+from aiida_polymorph.lammps.system import turn_to_frame
 from aiida_polymorph.structures import formula_units_of
 from aiida_polymorph.symmetry import unturned_primitive_cell
 from aiida_polymorph.thermodynamics.free_energy.outcome import Outcome
@@ -65,13 +66,13 @@ def phonon_cells(crystal: Atoms, symprec: float = 0.01) -> tuple[Atoms, np.ndarr
 
 def in_lammps_frame(supercell: Atoms, positions: np.ndarray) -> np.ndarray:
     """Return positions (frames, N, 3) turned as `lammps.system.lammps_frame` turns their supercell."""
-    return positions @ supercell.cell.standard_form()[1].T
+    return positions @ turn_to_frame(np.asarray(supercell.cell))[1].T
 
 
 def digest_phonons(crystal: Atoms, forces: np.ndarray, charges: Mapping[str, float], symprec: float = 0.01) -> Phonons:
     """Return the phonons from forces on the supercells of `phonon_cells`, in LAMMPS's frame, eV/angstrom."""
     primitive, matrix, supercell, _ = phonon_cells(crystal, symprec)
-    turn = supercell.cell.standard_form()[1]
+    _, turn = turn_to_frame(np.asarray(supercell.cell))
     return phonons_from_forces(primitive, matrix, forces @ turn, charges)
 
 
