@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
+    from matplotlib.typing import RcKeyType
 
 COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
@@ -20,7 +22,7 @@ apart with each kind of colour blindness."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 """Second sign beside the colour, for more phases than colours."""
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -41,6 +43,18 @@ def new_figure(width: float = 7.0, height: float = 4.6, columns: int = 1) -> tup
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, columns, squeeze=False, gridspec_kw={"wspace": 0.34})[0]
     return figure, list(axes)
+
+
+def place_in_grid(ax: Axes) -> SubplotSpec:
+    """Return the row and column of axes in the grid of their figure.
+
+    Raises:
+        ValueError: for axes that are not in a grid.
+    """
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("these axes are not in a grid")
+    return place
 
 
 def pretty_formula(formula: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_polymorph.report.canvas import STYLE, new_figure, pretty_formula
+from aiida_polymorph.report.canvas import STYLE, new_figure, place_in_grid, pretty_formula
 from aiida_polymorph.report.colours import phase_looks
 from aiida_polymorph.report.enthalpy_legend import enthalpy_legend
 from aiida_polymorph.report.enthalpy_panel import CROSS, STRIP, enthalpy_panel, relative, stable_strip
@@ -18,6 +18,7 @@ from aiida_polymorph.units import KCAL_PER_MOL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 WINDOW = 0.6
 """How far above the lowest phase the plot reaches, eV per formula unit."""
@@ -118,10 +119,10 @@ def _most_crosses(methods: Mapping[str, Mapping[str, EnthalpyCurve]]) -> int:
 def _axis_labels(axes: Sequence[Axes], relative_to: str, unit: str) -> None:
     """Name the axes at the edges of the figure; kcal/mol at the right of each row."""
     for ax in axes:
-        spec = ax.get_subplotspec()
-        if spec.is_first_col():
+        place = place_in_grid(ax)
+        if place.is_first_col():
             ax.set_ylabel(f"H \N{MINUS SIGN} H({relative_to}), {unit}", fontsize=8.5, parse_math=False)
-        if spec.is_last_col() or ax is axes[-1]:
+        if place.is_last_col() or ax is axes[-1]:
             right = ax.secondary_yaxis("right", functions=(_to_kcal, _to_ev))
             right.set_ylabel(unit.replace("eV", "kcal/mol"), fontsize=8.5)
             right.tick_params(labelsize=8)
@@ -130,9 +131,9 @@ def _axis_labels(axes: Sequence[Axes], relative_to: str, unit: str) -> None:
             ax.set_xlabel("pressure, GPa")
 
 
-def _to_kcal(energy: np.ndarray) -> np.ndarray:
+def _to_kcal(energy: ArrayLike) -> np.ndarray:
     return np.asarray(energy) / KCAL_PER_MOL
 
 
-def _to_ev(energy: np.ndarray) -> np.ndarray:
+def _to_ev(energy: ArrayLike) -> np.ndarray:
     return np.asarray(energy) * KCAL_PER_MOL

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_polymorph.report.canvas import place_in_grid
 from aiida_polymorph.report.colours import Looks
 from aiida_polymorph.report.enthalpy_panel import relative
 from aiida_polymorph.thermodynamics.static.enthalpy_curves import EnthalpyCurve
@@ -26,7 +27,7 @@ def enthalpy_legend(
     order = sorted(look, key=lambda name: _height(methods, relative_to, name), reverse=True)
     handles = [_sign(color=look[name][0], marker=look[name][1]) for name in order]
     signs = _signs(methods, relative_to)
-    last = next(ax for ax in reversed(axes) if ax.get_subplotspec().rowspan.start == 0)
+    last = next(ax for ax in reversed(axes) if place_in_grid(ax).rowspan.start == 0)
     beside = 1 + LEGEND_INCHES / (last.get_window_extent().width / last.figure.dpi)
     legend = last.legend(
         [*handles, *signs.values()],
@@ -66,7 +67,7 @@ def _signs(methods: Mapping[str, Mapping[str, EnthalpyCurve]], relative_to: str)
     return signs
 
 
-def _sign(**style: object) -> Line2D:
+def _sign(**style: Any) -> Line2D:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], **{"ms": 3.8, "lw": 1.1, **style})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def _points(ax: Axes, curve: EnthalpyCurve, base: EnthalpyCurve, colour: str, ma
     values = relative(curve, base, pressures)
     exact = np.isfinite(base.at(pressures))
     for chosen, fill in ((exact, colour), (~exact, "white")):
-        style = {"ms": 3.8, "color": colour, "markerfacecolor": fill, "mew": 0.8}
+        style: dict[str, Any] = {"ms": 3.8, "color": colour, "markerfacecolor": fill, "mew": 0.8}
         ax.plot(pressures[chosen], values[chosen], marker, zorder=4, **style)
 
 
@@ -81,7 +81,7 @@ def _crosses(ax: Axes, phases: Mapping[str, EnthalpyCurve], look: Looks) -> None
         for pressure in curve.pressures_gpa[~curve.known]:
             rows[pressure] = rows.get(pressure, 0) + 1
             place = STRIP + CROSS * rows[pressure]
-            style = {"ms": 3.4, "mew": 1.1, "color": look[name][0], "clip_on": False}
+            style: dict[str, Any] = {"ms": 3.4, "mew": 1.1, "color": look[name][0], "clip_on": False}
             ax.plot(pressure, place, "x", transform=ax.get_xaxis_transform(), zorder=5, **style)
 
 
@@ -94,7 +94,12 @@ def stable_strip(ax: Axes, stable: StableSequence, look: Looks) -> None:
         length = stretch.high_gpa - stretch.low_gpa
         width = max(length, (NARROWEST if length else SINGLE) * (high - low))
         start = (stretch.low_gpa + stretch.high_gpa - width) / 2
-        style = {"color": look[stretch.phase][0], "lw": 0, "zorder": 2, "transform": ax.get_xaxis_transform()}
+        style: dict[str, Any] = {
+            "color": look[stretch.phase][0],
+            "lw": 0,
+            "zorder": 2,
+            "transform": ax.get_xaxis_transform(),
+        }
         ax.add_patch(Rectangle((start, 0.0), width, STRIP, label=stretch.phase, **style))
     gap = 21 / 72 / (ax.get_window_extent().width / ax.figure.dpi) * (high - low)
     pressures = np.array([each.pressure_gpa for each in stable.transitions])

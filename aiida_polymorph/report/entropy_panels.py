@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,14 +33,20 @@ def entropy_panels(
     """
     unit = f"$k_B$ per {pretty_formula(formula)}"
     panels = [("basin entropy $s_b$", found.basin, found.before)]
-    if found.corrected is not None:
+    if found.corrected is not None and found.fit is not None and found.after is not None:
         a = f"$a = {found.fit.a:.2f}({_digits(found.fit.error)})$ $k_B$/eV"
         panels.append((f"$s_b - aH$, {a}", found.corrected, found.after))
     for ax, (title, values, agreement) in zip(axes, panels, strict=False):
         ax.axline((0.0, 0.0), slope=1.0, color="0.6", lw=0.8, zorder=1)
         for marker, pressure in zip(MARKERS, np.unique(found.pressures), strict=False):
             for i in np.flatnonzero(found.pressures == pressure):
-                style = {"color": look[found.names[i]][0], "ms": 5.0, "elinewidth": 0.7, "mec": "white", "mew": 0.4}
+                style: dict[str, Any] = {
+                    "color": look[found.names[i]][0],
+                    "ms": 5.0,
+                    "elinewidth": 0.7,
+                    "mec": "white",
+                    "mew": 0.4,
+                }
                 ax.errorbar(found.true[i], values[i], found.basin_error[i], found.true_error[i], fmt=marker, **style)
         ax.set(xlabel=f"$S - \\langle S\\rangle$, {unit}", ylabel=f"relative to its mean, {unit}")
         ax.set_title(f"{title}\n{agreement_text(agreement, '$k_B$')}", fontsize=8.5, loc="left")

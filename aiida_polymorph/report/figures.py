@@ -5,7 +5,7 @@ Each function takes data and axes, draws, and returns the axes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from aiida_polymorph.report.labels import label_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
 
 INSET = 0.34
 """Side of the map's inset, as a fraction of the axes."""
@@ -57,8 +58,10 @@ def landscape_map(view: LandscapeView, ax: Axes, formula: str = "f.u.", new_phas
         f"volume, Å$^3$ per {pretty_formula(formula)}",
         inset,
     )
+    x, y = np.asarray(view.missing_coordinates)[:, :2].T
     ax.scatter(
-        *np.asarray(view.missing_coordinates)[:, :2].T,
+        x,
+        y,
         marker="D",
         s=34,
         facecolors="none",
@@ -94,18 +97,20 @@ def _inset(ax: Axes, points: np.ndarray) -> Axes:
     return inset
 
 
-def _markers(ax: Axes, view: LandscapeView, values: np.ndarray, palette: str, scale: float = 1.0) -> object:
+def _markers(ax: Axes, view: LandscapeView, values: np.ndarray, palette: str, scale: float = 1.0) -> PathCollection:
     """Draw dots and clusters coloured by a property; the few highest values share one colour."""
     finite = values[np.isfinite(values)]
     low, high = (np.min(finite), np.percentile(finite, 98)) if len(finite) else (0.0, 1.0)
-    style = {"cmap": palette, "vmin": low, "vmax": max(high, low + 1e-6)}
+    style: dict[str, Any] = {"cmap": palette, "vmin": low, "vmax": max(high, low + 1e-6)}
     loose = view.labels < 0
-    ax.scatter(*view.coordinates[loose, :2].T, c=values[loose], s=4 * scale, lw=0, alpha=0.55, rasterized=True, **style)
+    x, y = view.coordinates[:, :2].T
+    ax.scatter(x[loose], y[loose], c=values[loose], s=4 * scale, lw=0, alpha=0.55, rasterized=True, **style)
     order = np.argsort(-cluster_sizes(view), kind="stable")
     centres = np.asarray(view.representatives, dtype=int)[order]
     known = np.asarray(view.known, dtype=bool)[order]
     return ax.scatter(
-        *view.coordinates[centres, :2].T,
+        x[centres],
+        y[centres],
         c=values[centres],
         s=marker_areas(cluster_sizes(view)[order]) * scale,
         edgecolors="black",
@@ -115,7 +120,7 @@ def _markers(ax: Axes, view: LandscapeView, values: np.ndarray, palette: str, sc
     )
 
 
-def _colour_bar(ax: Axes, markers: object, label: str, beside: Axes) -> None:
+def _colour_bar(ax: Axes, markers: PathCollection, label: str, beside: Axes) -> None:
     bar = ax.figure.colorbar(markers, cax=beside.inset_axes((1.02, 0.0, 0.03, 1.0)), extend="max")
     bar.set_label(label, fontsize=7 if beside is not ax or len(label) < 30 else 8)
     bar.ax.tick_params(labelsize=7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,17 +93,17 @@ def integrand(arrays: Mapping[str, np.ndarray], offset: float, ax: Axes, formula
     shifted = arrays["points"] + offset
     x, y, error = np.log(shifted), arrays["integrand"] * shifted, arrays["integrand_error"] * shifted
     ends = np.log([offset, 1 + offset])
-    fine = np.linspace(*ends, 200)
+    fine = np.linspace(ends[0], ends[1], 200)
     polynomial = np.polynomial.Polynomial.fit(x, y, len(x) - 1, domain=list(ends))
     ax.fill_between(fine, polynomial(fine), color=COLOURS[0], alpha=0.12, lw=0)
     ax.plot(fine, polynomial(fine), color=COLOURS[0], lw=1.2)
     ax.errorbar(x, y, error, fmt="o", ms=3.5, color=COLOURS[1], elinewidth=1.0, capsize=2.5, zorder=4)
     for place, steps in zip(x, arrays["steps"], strict=True):
-        style = {"fontsize": 6.5, "color": "0.35", "ha": "center", "va": "bottom", "rotation": 90}
+        style: dict[str, Any] = {"fontsize": 6.5, "color": "0.35", "ha": "center", "va": "bottom", "rotation": 90}
         ax.text(place, 0.02, f"{int(steps)}", transform=ax.get_xaxis_transform(), **style)
     weights = quadrature(len(x), offset).weights
     area, doubt = weights @ arrays["integrand"], np.sqrt(weights**2 @ arrays["integrand_error"] ** 2)
-    note = {"transform": ax.transAxes, "fontsize": 8, "ha": "center"}
+    note: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "ha": "center"}
     ax.text(0.5, 0.45, f"area {area:.5f} ± {doubt:.5f} eV", **note)
     ax.text(0.5, 0.15, "steps of dynamics at each point:", color="0.35", **{**note, "fontsize": 6.5})
     unit = f"eV per {pretty_formula(formula)}"

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
 ANGLES = np.deg2rad(np.arange(0, 360, 22.5))
 RADII = (7.0, 13.0, 21.0, 31.0, 44.0, 60.0, 80.0)
@@ -105,11 +106,11 @@ def _best_place(
     return place  # type: ignore[return-value]
 
 
-def _cost(box: np.ndarray, pixels: np.ndarray, taken: list[np.ndarray], frame: object) -> float:
+def _cost(box: np.ndarray, pixels: np.ndarray, taken: list[np.ndarray], frame: Bbox) -> float:
     """Return how much a box covers: other labels and the outside of the frame weigh most, then points."""
     covered = np.count_nonzero(((pixels > box[0]) & (pixels < box[1])).all(axis=1))
     sides = [np.minimum(box[1], other[1]) - np.maximum(box[0], other[0]) for other in taken]
     overlap = sum(float(np.prod(side)) for side in sides if (side > 0).all())
-    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])  # type: ignore[attr-defined]
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
     outside = np.maximum(low - box[0], 0).sum() + np.maximum(box[1] - high, 0).sum()
     return float(min(covered, 40)) + 20.0 * overlap + 20.0 * float(outside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,8 +69,14 @@ def _region_labels(ax: Axes, diagram: PhaseDiagram, centres: np.ndarray, names: 
     narrow = []
     for centre, name in zip(centres, names, strict=True):
         for rotation, size in ((0, 9), (0, 7.5), (90, 9), (90, 7.5)):
-            style = {"ha": "center", "va": "center", "fontsize": size, "rotation": rotation, "zorder": 9}
-            text = ax.text(*centre, name, parse_math=False, **style)
+            style: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "fontsize": size,
+                "rotation": rotation,
+                "zorder": 9,
+            }
+            text = ax.text(centre[0], centre[1], name, parse_math=False, **style)
             corners = ax.transData.inverted().transform(text.get_window_extent().get_points())
             if _inside(diagram, corners, list(diagram.names).index(name)):
                 break

@@ -6,7 +6,7 @@ Each function takes data and axes, draws, and returns the axes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from aiida_polymorph.thermodynamics.sampling.series import Estimate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
 TITLES = {"integration": "integration", "harmonic": "harmonic", "basin": "basin entropy"}
 POINTS = 241
@@ -88,9 +89,9 @@ def potential_curves(
 def _basin_curves(
     comparison: Comparison, temperature: float, pressures: np.ndarray, known: Mapping[str, Mapping[float, Estimate]]
 ) -> dict[str, PotentialCurve]:
-    if not known:
-        return {}
     table = comparison.basin
+    if table is None or not known:
+        return {}
     curves = relative_curves(table, temperature, comparison.relative_to, pressures)
     base = curves.method[table.names.index(comparison.relative_to)] == "basin"
     searched = set(table.pressures.tolist())
@@ -195,7 +196,7 @@ def potential_figure(comparison: Comparison, temperature: float, order: Sequence
     """Return chemical potentials against pressure, a panel for each source."""
     number = len(sources_at(comparison, temperature))
     figure, axes = new_figure(1.3 + 2.5 * number, 3.6, number)
-    axes[0].get_gridspec().update(wspace=0.08)
+    cast("GridSpec", axes[0].get_gridspec()).update(wspace=0.08)
     figure.subplots_adjust()
     potential_panels(comparison, axes, temperature, order)
     return figure
