@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import yaml
@@ -92,6 +93,30 @@ class Engine(ABC):
     """Outputs of the WorkChain that `read` needs."""
     uses_pseudos: ClassVar[bool] = True
     """Whether it needs a pseudopotential of each element."""
+
+    _call: Callable[..., Any] | None = None
+
+    def called_by(self, call: Callable[..., Any]) -> Self:
+        """Return this engine for use within a WorkChain, which calls the calcfunctions that `call` is asked for.
+
+        Args:
+            call: takes label, calcfunction and its inputs, and does what a step may do that is repeated.
+        """
+        engine = copy.copy(self)
+        engine._call = call
+        return engine
+
+    def call(self, label: str, function: Callable[..., Any], **inputs: Any) -> Any:
+        """Return what a calcfunction gives; `builder` and `structure` call theirs through this.
+
+        A step of the scan that is repeated after a crash then finds what was made before, instead of making it twice.
+
+        Args:
+            label: says which of the engine's calls this is; letters, digits and underscores.
+            function: a calcfunction.
+            inputs: of the calcfunction.
+        """
+        return self._call(label, function, **inputs) if self._call else function(**inputs)
 
     def check_plugin(self) -> None:
         """Do nothing if the plugin is there.

@@ -46,7 +46,7 @@ class LammpsEngine(Engine):
         """Return the builder of a relaxation with our driver."""
         builder = self.new_builder()
         builder.code = relaxation.code
-        builder.structures = as_set(relaxation.structure)
+        builder.structures = self.call("as_set", as_set, structure=relaxation.structure)
         builder.potential = relaxation.potential
         builder.pressure_gpa = orm.Float(relaxation.pressure_gpa)
         builder.parameters = orm.Dict(dict(relaxation.parameters["relaxation"]))
@@ -57,7 +57,9 @@ class LammpsEngine(Engine):
 
     def structure(self, process: orm.ProcessNode) -> orm.StructureData | None:
         """Return the relaxed structure of a process, None if there is none."""
-        return extract_structure(process.outputs.relaxed, orm.Int(0)) if process.is_finished_ok else None
+        if not process.is_finished_ok:
+            return None
+        return self.call("extract", extract_structure, structures=process.outputs.relaxed, position=orm.Int(0))
 
     def read(self, outputs: Mapping[str, orm.Data], pressure_gpa: float) -> Reading:
         """Return what the driver gave; of the stress it tells the largest component of what is left.

@@ -13,6 +13,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.report.data import NodeRecord
 from aiida_polymorph.results.explain import Step
 from aiida_polymorph.results.versions import made_by
+from aiida_polymorph.workflows.children import is_abandoned
 
 
 def step(label: str, node: orm.Node, level: int = 0, detail: str = "") -> Step:
@@ -49,8 +50,9 @@ def searches_of(structures: StructureSetData) -> list[orm.ProcessNode | Structur
 
 
 def jobs_below(process: orm.ProcessNode) -> list[orm.CalcJobNode]:
-    """Return the jobs that a process ran, however deep, oldest first."""
-    return sorted((n for n in process.called_descendants if isinstance(n, orm.CalcJobNode)), key=pk_of)
+    """Return the jobs that a process ran, however deep, oldest first, but for those that never began."""
+    jobs = (n for n in process.called_descendants if isinstance(n, orm.CalcJobNode) and not is_abandoned(n))
+    return sorted(jobs, key=pk_of)
 
 
 def steps_to(outputs: Any, key: str) -> list[Step]:

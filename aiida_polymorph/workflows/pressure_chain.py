@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -18,7 +18,7 @@ from aiida_polymorph.engines import Engine, Relaxation, load_engine
 from aiida_polymorph.engines.functions import collect_points, displace_atoms, squeeze_cell
 from aiida_polymorph.relaxation.overlap import structure_problem
 from aiida_polymorph.versioned import VersionedMixin
-from aiida_polymorph.workflows.children import run_once, submit_once
+from aiida_polymorph.workflows.children import is_abandoned, run_once, submit_once
 from aiida_polymorph.workflows.options import define_options, validate_options
 from aiida_polymorph.workflows.outline import while_
 from aiida_polymorph.workflows.reasons import reason_of
@@ -207,9 +207,17 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
             options=self.inputs.options.get_dict() if "options" in self.inputs else {},
             label=f"{self.inputs.name.value} {self.inputs.functional.value} {pressure:g} GPa",
         )
-        builder = load_engine(self.inputs.engine.value).builder(relaxation)
         label = f"{POINT}{index:02d}_{self.ctx.attempt}"
+        builder = self._engine(label).builder(relaxation)
         return ToContext(last=submit_once(self, label, builder.process_class, **builder._inputs(prune=True)))
+
+    def _engine(self, label: str) -> Engine:
+        """Return the engine; what it calls for a relaxation is called under the label of this, and once."""
+
+        def call(name: str, function: Callable[..., Any], **inputs: Any) -> Any:
+            return run_once(self, f"{name}_{label}", function, **inputs)
+
+        return load_engine(self.inputs.engine.value).called_by(call)
 
     def _start(self, index: int) -> orm.StructureData:
         """Return where the relaxation at a pressure starts: from its neighbour, squeezed on if two are known."""
@@ -227,7 +235,7 @@ class PressureChainWorkChain(VersionedMixin, WorkChain):
     def inspect(self) -> None:
         """Keep what came back, or try again, or note why there is nothing."""
         process, index = self.ctx.last, str(self.ctx.order[self.ctx.position])
-        engine = load_engine(self.inputs.engine.value)
+        engine = self._engine(f"{POINT}{int(index):02d}_{self.ctx.attempt}")
         structure = engine.structure(process)
         pressure = float(self.inputs.pressures[int(index)])
         reason = unusable(engine, process, pressure) if process.is_finished_ok else reason_of(process)
@@ -299,6 +307,7 @@ def attempts_of(chain: orm.ProcessNode) -> dict[int, list[orm.ProcessNode]]:
     """Return the relaxations of a chain by the index of their pressure, the newest last."""
     attempts: dict[int, list[Any]] = {}
     links: list[Any] = chain.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    links = [link for link in links if not is_abandoned(link.node)]
     for link in sorted(links, key=lambda link: link.node.pk):
         attempts.setdefault(int(link.link_label.removeprefix(POINT).split("_")[0]), []).append(link.node)
     return attempts
