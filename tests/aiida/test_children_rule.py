@@ -89,21 +89,23 @@ def resolved(node: ast.expr, module: ModuleType) -> object:
 
 def labels_of(tree: ast.Module) -> Iterator[str | None]:
     """Give the label of each call that starts something, as it is written; None where it comes from elsewhere."""
+    labels: dict[ast.Call, str | None] = {}
     for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        assigned = {
-            target.id: node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for node in ast.walk(function):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in STARTERS:
-                label = node.args[1]
-                label = assigned.get(label.id, label) if isinstance(label, ast.Name) else label
-                yield ast.unparse(label) if isinstance(label, ast.Constant | ast.JoinedStr) else None
+        if isinstance(function, ast.FunctionDef):
+            nodes = list(ast.walk(function))
+            assigned = {
+                name.id: each.value for each in nodes if isinstance(each, ast.Assign) for name in names_in(each)
+            }
+            for call in nodes:
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in STARTERS:
+                    label = call.args[1]
+                    label = assigned.get(label.id, label) if isinstance(label, ast.Name) else label
+                    labels[call] = ast.unparse(label) if isinstance(label, ast.Constant | ast.JoinedStr) else None
+    yield from labels.values()
+
+
+def names_in(assignment: ast.Assign) -> list[ast.Name]:
+    return [target for target in assignment.targets if isinstance(target, ast.Name)]
 
 
 @pytest.mark.parametrize("name", modules())
