@@ -71,3 +71,9 @@ def reduced_formulas(draw: Any) -> dict[str, int]:
     counts = [draw(st.integers(1, 5)) for _ in symbols]
     divisor = gcd(*counts)
     return {symbol: count // divisor for symbol, count in zip(symbols, counts, strict=True)}
+
+
+def apart_enough(atoms: Atoms) -> bool:
+    """Return whether no two atoms, images included, are nearer than half an angstrom."""
+    distances = atoms.repeat(2).get_all_distances(mic=True)
+    return len(distances) < 2 or distances[np.triu_indices(len(distances), 1)].min() > 0.5

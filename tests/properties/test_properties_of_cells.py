@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
-from drawn import cells, crystals
+from drawn import apart_enough, cells, crystals
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -74,12 +74,6 @@ def assert_same_crystal(atoms: Atoms, matrix: np.ndarray, primitive: Atoms) -> N
         assert same, (symbol, off.min())
         times[same] += 1
     assert set(times) == {round(abs(np.linalg.det(matrix)))}
-
-
-def apart_enough(atoms: Atoms) -> bool:
-    """Return whether no two atoms, images included, are nearer than half an angstrom."""
-    distances = atoms.repeat(2).get_all_distances(mic=True)
-    return len(distances) < 2 or distances[np.triu_indices(len(distances), 1)].min() > 0.5
 
 
 @settings(max_examples=settings().max_examples // 2)
