@@ -21,11 +21,14 @@ def load_engine(name: str) -> Engine:
     """Return the engine of a name.
 
     Raises:
-        ValueError: if there is none, or the AiiDA plugin that it runs through is missing.
+        ValueError: if there is none, its module can't be imported, or the AiiDA plugin that it runs through is missing.
     """
     found = [entry for entry in entry_points(group=GROUP) if entry.name == name]
     if not found:
         raise ValueError(f"engine {name!r} is none of {', '.join(engine_names())}")
-    engine = found[0].load()()
+    try:
+        engine: Engine = found[0].load()()
+    except ImportError as error:
+        raise ValueError(f"engine {name!r} can't be loaded from {found[0].value}: {error}") from error
     engine.check_plugin()
     return engine

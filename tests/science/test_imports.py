@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -112,3 +113,26 @@ def test_help_makes_no_aiida_folder(tmp_path: Path) -> None:
     set_path = f"import os; os.environ['AIIDA_PATH'] = {str(tmp_path)!r}"
     python(f"{set_path}\nfrom aiida_polymorph.cli import main\nmain(['--help'])")
     assert not list(tmp_path.iterdir())
+
+
+PLUGINS = ("aiida_castep", "aiida_pseudo", "aiida_quantumespresso")
+
+
+@pytest.mark.parametrize(
+    "module", ["cli", "engines.castep", "engines.quantum_espresso", "engines.lammps", "workflows.dft_scan"]
+)
+def test_a_missing_plugin_of_a_dft_code_concerns_nobody_who_does_not_call_it(module: str, tmp_path: Path) -> None:
+    blocked = (
+        f"import os, sys; os.environ['AIIDA_PATH'] = {str(tmp_path)!r}; sys.modules.update(dict.fromkeys({PLUGINS}))"
+    )
+    python(f"{blocked}; import aiida_polymorph.{module}")
+
+
+@pytest.mark.parametrize("engine", ["castep", "quantum-espresso"])
+def test_an_engine_without_its_plugin_says_what_is_missing(engine: str, tmp_path: Path) -> None:
+    code = (
+        f"import os, sys\nos.environ['AIIDA_PATH'] = {str(tmp_path)!r}\nsys.modules.update(dict.fromkeys({PLUGINS}))\n"
+        "from aiida_polymorph.engines import load_engine\n"
+        f"try:\n    load_engine({engine!r})\nexcept ValueError as error:\n    print('REFUSED', error)"
+    )
+    assert re.search(rf"REFUSED engine '{engine}' needs .*aiida-", python(code))
