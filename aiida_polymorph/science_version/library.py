@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aiida_polymorph.science_version.modules import Module
+from aiida_polymorph.science_version.modules import Module, read_module
 from aiida_polymorph.science_version.sources import PACKAGE, Sources, followed
-from aiida_polymorph.science_version.statements import Alias, References, references
+from aiida_polymorph.science_version.statements import Alias, References
 
 MACHINERY = (f"{PACKAGE}.science_version", f"{PACKAGE}.versioned")
 """What finds versions makes no numbers: its own code doesn't count."""
@@ -33,7 +33,6 @@ class Library:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self._modules: dict[str, Module | None] = {}
-        self._references: dict[Part, References] = {}
 
     def module(self, name: str) -> Module | None:
         """Return a module whose code counts, None if it doesn't or there is none of that name."""
@@ -45,7 +44,7 @@ class Library:
         if name.partition(".")[0] not in followed() or any(name == m or name.startswith(f"{m}.") for m in MACHINERY):
             return None
         text = self.sources.text(name)
-        return None if text is None else Module(name, text, self.sources.is_package(name))
+        return None if text is None else read_module(name, text, self.sources.is_package(name))
 
     def text(self, part: Part) -> str:
         """Return the statements of a part in one form."""
@@ -62,12 +61,9 @@ class Library:
 
     def references(self, part: Part) -> References:
         """Return what a part refers to."""
-        if part not in self._references:
-            module = self._modules[part.module]
-            assert module is not None
-            found = references(self._statements(module, part.name), module.package)
-            self._references[part] = found
-        return self._references[part]
+        module = self._modules[part.module]
+        assert module is not None
+        return module.references(part.name, self._statements(module, part.name))
 
     def neighbours(self, part: Part) -> Iterator[Part]:
         """Yield the parts that a part refers to by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import lru_cache
 
 from aiida_polymorph.science_version.normalise import parse
 from aiida_polymorph.science_version.statements import Alias, References, aliases, imported_modules, references
@@ -29,6 +29,7 @@ class Module:
         self.loads: set[str] = set()
         self.statements = parse(text).body
         self._texts: dict[int, str] = {}
+        self._references: dict[str, References] = {}
         self._take(self.statements, runs=True)
         self.acts += [each for each in self.statements if self._calls_own_code(each)]
 
@@ -36,10 +37,11 @@ class Module:
         """Return a statement in one form, whatever its formatting was."""
         return self._texts.setdefault(id(statement), ast.unparse(statement))
 
-    @cached_property
-    def whole(self) -> References:
-        """What all statements together refer to."""
-        return references(self.statements, self.package)
+    def references(self, name: str, statements: Iterable[ast.stmt]) -> References:
+        """Return what the statements of a part of the module refer to; they are looked through once for each name."""
+        if name not in self._references:
+            self._references[name] = references(statements, self.package)
+        return self._references[name]
 
     def _take(self, statements: Iterable[ast.stmt], runs: bool) -> None:
         for statement in statements:
@@ -87,6 +89,16 @@ class Module:
             name in self.defined or (name in self.imported and self.imported[name].module.partition(".")[0] == top)
             for name in names
         )
+
+
+@lru_cache(maxsize=1024)
+def read_module(name: str, text: str, is_package: bool) -> Module:
+    """Return a module of this text; the same text is parsed once in a process.
+
+    Raises:
+        SyntaxError: if the text is not Python.
+    """
+    return Module(name, text, is_package)
 
 
 HARMLESS = ("calcfunction",)
