@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test integration coverage docs lint clean
+.PHONY: help install demo test long integration coverage docs lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,8 +17,9 @@ help:
 	@echo "make install   .venv with everything (Python 3.11 or 3.12)"
 	@echo "make demo      TiO2 from the composition to the phase diagram, report in .demo/report.html"
 	@echo "make test      all tests but the long ones"
+	@echo "make long      both runners of each plan, and each WorkChain killed wherever it starts something"
 	@echo "make integration   the tests that need a daemon or some minutes"
-	@echo "make coverage  what \`make test integration COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
+	@echo "make coverage  what \`make test long integration COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
 	@echo "make docs      the documentation, in docs/_build/html"
 	@echo "make lint      ruff, types (mypy), and who imports whom"
 	@echo "make clean     remove all of the above"
@@ -34,7 +35,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration" -n auto --dist loadfile $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m "not integration and not long" -n auto --dist loadfile $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+
+long: $(STAMP)
+	@mkdir -p .pytest_aiida
+	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m long -n auto --dist load $(COVER_OPTIONS) $(PYTEST_OPTIONS)
 
 integration: $(STAMP)
 	@mkdir -p .pytest_aiida

@@ -34,6 +34,8 @@ from aiida_polymorph.units import GPA, KB
 from aiida_polymorph.workflows.free_energy import free_energy_process
 from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 
+pytestmark = pytest.mark.long
+
 ARGON = Potential.from_dict(
     {
         "name": "argon",

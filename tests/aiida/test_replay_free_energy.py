@@ -18,6 +18,8 @@ from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
 from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 from aiida_polymorph.workflows.sweep import SweepWorkChain
 
+pytestmark = pytest.mark.long
+
 AT_10_K = {"temperature": 10.0, "pressure_gpa": 0.5, **BRIEF}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from aiida import orm
 from ase.build import bulk
 from replay import calls_of, replay
@@ -18,6 +19,8 @@ from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 from aiida_polymorph.workflows.pressure_chain import PressureChainWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
+
+pytestmark = pytest.mark.long
 
 
 def test_relax_set_with_a_job_that_stops_early(relax_code, argon, lennard_jones):
