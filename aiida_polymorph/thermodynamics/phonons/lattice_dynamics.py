@@ -10,12 +10,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
 
+from aiida_polymorph.remember import remember
 from aiida_polymorph.units import KB
 
 if TYPE_CHECKING:
@@ -82,27 +82,20 @@ def displaced_positions(primitive: Atoms, matrix: np.ndarray, displacement: floa
     Raises:
         ValueError: if the displacement is not positive.
     """
-    numbers, whole = (np.asarray(each, dtype=int) for each in (primitive.numbers, matrix))
-    geometry = (numbers, primitive.positions, primitive.cell[:], whole)
-    supercell, positions = _displaced(*(np.ascontiguousarray(each).tobytes() for each in geometry), displacement)
-    return supercell.copy(), positions.copy()
+    supercell, positions = _displaced(primitive, matrix, displacement)
+    return supercell.copy(), positions
 
 
-@lru_cache(maxsize=32)
-def _displaced(
-    numbers: bytes, positions: bytes, cell: bytes, matrix: bytes, displacement: float
-) -> tuple[Atoms, np.ndarray]:
+@remember(maxsize=32)
+def _displaced(primitive: Atoms, matrix: np.ndarray, displacement: float) -> tuple[Atoms, np.ndarray]:
     """Return what `displaced_positions` does; plans ask for the same cells again and again."""
-    vectors = np.frombuffer(cell).reshape(3, 3)
-    primitive = Atoms(
-        np.frombuffer(numbers, dtype=int), positions=np.frombuffer(positions).reshape(-1, 3), cell=vectors
-    )
-    phonon = _phonopy(primitive, np.frombuffer(matrix, dtype=int).reshape(3, 3), displacement)
-    displaced = np.array([each.positions for each in phonon.supercells_with_displacements or ()])
-    made = phonon.supercell
-    return Atoms(made.symbols, cell=made.cell, positions=made.positions, pbc=True), displaced
+    phonon = _phonopy(primitive, matrix, displacement)
+    positions = np.array([each.positions for each in phonon.supercells_with_displacements or ()])
+    cell = phonon.supercell
+    return Atoms(cell.symbols, cell=cell.cell, positions=cell.positions, pbc=True), positions
 
 
+@remember(maxsize=32)
 def phonons_from_forces(
     primitive: Atoms,
     matrix: np.ndarray,
