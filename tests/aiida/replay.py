@@ -419,18 +419,18 @@ def story(process: orm.ProcessNode, depth: int = 1) -> dict[str, Any]:
     alive = {label: [child for child in children if not is_abandoned(child)] for label, children in calls.items()}
     return {
         "process": process.process_label,
-        "end": (process.process_state.value, process.exit_status, timeless(process.exit_message)),
-        "inputs": {link.link_label: origin(link.node) for link in incoming},
+        "end": (process.process_state.value, process.exit_status, timeless(process.exit_message or "")),
+        "inputs": {link.link_label: origin(link.node, process.caller) for link in incoming},
         "outputs": {link.link_label: content(link.node) for link in outgoing},
         "calls": {label: [story(child, depth - 1) for child in children] for label, children in alive.items()},
     }
 
 
-def origin(node: orm.Node) -> Any:
-    """Return what made a node, and what is in it."""
+def origin(node: orm.Node, caller: orm.ProcessNode | None) -> Any:
+    """Return which of a caller's calcfunctions made a node, or whether anything else did, and what is in it."""
     creator = node.creator
-    is_function = isinstance(creator, orm.CalcFunctionNode)
-    return (creator.process_label if is_function else creator is not None, content(node))
+    is_own = isinstance(creator, orm.CalcFunctionNode) and caller is not None and creator.caller == caller
+    return (creator.process_label if is_own else creator is not None, content(node))
 
 
 def content(node: orm.Node) -> Any:
@@ -442,6 +442,18 @@ def content(node: orm.Node) -> Any:
         columns = {name: column.tolist() for name, column in found.columns.items()}
         return timeless([found.positions.tolist(), found.cells.tolist(), columns, found.metadata])
     return (node.node_type, timeless(node.base.attributes.all), node.base.repository.hash())
+
+
+def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
+    """Yield where two stories differ, and what stands there."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in {**one, **other}:
+            yield from differences(one.get(key), other.get(key), f"{place}/{key}")
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{place}/{number}")
+    elif one != other:
+        yield f"{place}: {one!r:.200} is not {other!r:.200}"
 
 
 def timeless(value: Any) -> Any:
@@ -514,7 +526,8 @@ def killed_run(builder: ProcessBuilder, daemon: Daemon, undisturbed: orm.WorkCha
         node = daemon.run(builder)
     assert not daemon.tasks
     check_calls(node, daemon.killed_in)
-    assert story(node) == story(undisturbed)
+    found = list(differences(story(node), story(undisturbed)))
+    assert not found, "\n".join(found)
     check_deaths(node, daemon)
     return node
 

@@ -79,6 +79,7 @@ def killed_once(aiida_code_installed, lammps, tmp_path):
     return aiida_code_installed(label="killed", filepath_executable=str(script))
 
 
+@pytest.mark.long
 def test_both_routes_agree(build):
     found = {}
     for method, term in (("equilibrium", "springs"), ("switching", "switching")):
@@ -110,6 +111,7 @@ def test_harmonic(build):
     assert found.value("volume")[0] == pytest.approx(here.volume.value, abs=1e-4)
 
 
+@pytest.mark.long
 def test_the_second_time_from_the_cache(build):
     with enable_caching(identifier="*polymorph*"):
         first = run_get_node(build(seed=7))[0]["free_energy"]
@@ -120,6 +122,7 @@ def test_the_second_time_from_the_cache(build):
     assert outputs["free_energy"].value("gibbs_energy") == first.value("gibbs_energy")
 
 
+@pytest.mark.long
 def test_an_error_out_of_reach_keeps_what_was_computed(build):
     outputs, node = run_get_node(build(target_error=1e-7, max_steps=2000))
     assert node.exit_status == FreeEnergyWorkChain.exit_codes.ERROR_NOT_ACCURATE.status
@@ -145,6 +148,7 @@ def test_a_phase_that_does_not_last(build):
     assert found.value("reason") in node.exit_message
 
 
+@pytest.mark.long
 def test_a_job_that_was_killed_is_repeated(build, killed_once):
     builder = build()
     builder.code = killed_once
@@ -194,6 +198,7 @@ def test_bad_potential_and_temperature(build, make_process, lennard_jones):
         build(temperature=-5.0)
 
 
+@pytest.mark.long
 def test_integration_closes_its_loop(code, potential, fcc):
     builder = IntegrateWorkChain.get_builder_from_protocol(
         code,
@@ -242,6 +247,7 @@ def called(node, label):
     return [each for each in node.called if each.process_label == label]
 
 
+@pytest.mark.long
 def test_sweeps_agree_with_points(integration):
     """Well within their errors, which are those of the start for the most part; it is the same for both."""
     found, nodes = {}, {}
@@ -268,6 +274,7 @@ def test_sweeps_agree_with_points(integration):
     )
 
 
+@pytest.mark.long
 def test_a_sweep_that_melts_is_followed_by_a_shorter_one(integration):
     outputs, node = run_get_node(integration([10.0, 20.0, 150.0], [0.1], isobars="sweeps", sweep_steps=4000))
     assert node.is_finished_ok, node.exit_message
@@ -280,6 +287,7 @@ def test_a_sweep_that_melts_is_followed_by_a_shorter_one(integration):
     assert 20 < first.outputs.sweeps.value("broken_at") < 150
 
 
+@pytest.mark.long
 def test_a_sweep_that_fails_takes_the_higher_temperatures_only(integration):
     outputs, node = run_get_node(integration([10.0, 300.0], [0.0], isobars="sweeps", sweep_steps=4000))
     assert node.is_finished_ok, node.exit_message
@@ -366,6 +374,7 @@ def files(tmp_path):
     return str(potential), str(crystal)
 
 
+@pytest.mark.long
 def test_commands(files, code, monkeypatch):
     monkeypatch.setattr("aiida_polymorph.cli.processes.SECONDS_BETWEEN_LOOKS", 0.05)
     potential, crystal = files

@@ -33,6 +33,7 @@ BELOW_THE_LINE = (
     "protocol_files",
     "machine",
     "plain",
+    "remember",
     "science_version",
     "text_tables",
     "units",
