@@ -16,7 +16,7 @@ from aiida_polymorph.results.analysis import PROCESS_LABEL
 from aiida_polymorph.results.costs import costs_of_analysis, costs_of_processes
 from aiida_polymorph.results.free_energies import Result, maker_of, renamed, result_of, the_same
 from aiida_polymorph.results.line_rows import LINE_COLUMNS, table_rows
-from aiida_polymorph.results.phase_nodes import made_before
+from aiida_polymorph.results.phase_nodes import make_once
 from aiida_polymorph.text_tables import Column, table
 from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.diagrams.sources import SOURCES
@@ -146,7 +146,7 @@ def _of_basins(basins: Sequence[orm.Node], settings: Mapping[str, Any]) -> Phase
         node, phases = node.outputs.chemical_potentials, node.outputs.phases
     inputs: dict[str, Any] = {"chemical_potentials": node, "settings": orm.Dict(dict(settings))}
     inputs |= {} if phases is None else {"phases": phases}
-    return made_before(find_basin_diagram, **inputs) or find_basin_diagram(**inputs)
+    return make_once(find_basin_diagram, **inputs)
 
 
 def diagram_of_results(results: Sequence[Result], settings: Mapping[str, Any]) -> PhaseDiagramData:
@@ -166,7 +166,7 @@ def diagram_of_results(results: Sequence[Result], settings: Mapping[str, Any]) -
     structures = {f"structure_{number:03d}": result.structure for number, result in enumerate(results)}
     nodes |= {key: structure for key, structure in structures.items() if structure is not None}
     material = {"phases": names, "atoms": results[0].atoms, "composition": results[0].formula}
-    return find_surface_diagram(settings=orm.Dict({**material, **settings}), **nodes)
+    return make_once(find_surface_diagram, settings=orm.Dict({**material, **settings}), **nodes)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

@@ -69,10 +69,15 @@ class Phase:
                 ase=self.source.structures[self.row], label=self.name, description=self.source.description
             )
         inputs: dict[str, Any] = {"structures": node, "position": orm.Int(self.row)}
-        drawn = made_before(extract_structure, **inputs) or extract_structure(**inputs)
+        drawn = make_once(extract_structure, **inputs)
         drawn.label = drawn.label or self.name
         drawn.description = drawn.description or f"{self.name} of {self.source.what}"
         return drawn
+
+
+def make_once(function: Any, **inputs: orm.Data) -> Any:
+    """Return what a calcfunction of one output has made of the same inputs before, or makes of them now."""
+    return made_before(function, **inputs) or function(**inputs)
 
 
 def made_before(function: Any, **inputs: orm.Data) -> Any:
@@ -162,7 +167,7 @@ class PhasesGiven:
             return node
         sources, entries = self._sources(new)
         inputs: dict[str, Any] = {"plan": orm.Dict({"phases": entries, **settings}), **sources}
-        return made_before(gather_phases, **inputs) or gather_phases(**inputs)
+        return make_once(gather_phases, **inputs)
 
     def _sources(self, new: Sequence[Phase]) -> tuple[dict[str, orm.Data], list[list[Any]]]:
         """Return the nodes that hold the phases, and key, position and name of each phase."""
