@@ -133,9 +133,9 @@ def chosen_material(material: Material, sources: Sequence[str] | None) -> Materi
     return found
 
 
-def diagram_of_analysis(analysis: orm.ProcessNode) -> PhaseDiagramData:
-    """Return the phase diagram of an analysis over all searched pressures, as a node."""
-    return _of_basins([analysis], {})
+def diagram_of_analysis(analysis: orm.ProcessNode) -> PhaseDiagramData | None:
+    """Return the phase diagram of an analysis over all searched pressures, as a node; None if it found no phase."""
+    return _of_basins([analysis], {}) if len(analysis.outputs.phases) else None
 
 
 def _of_basins(basins: Sequence[orm.Node], settings: Mapping[str, Any]) -> PhaseDiagramData:
@@ -143,6 +143,8 @@ def _of_basins(basins: Sequence[orm.Node], settings: Mapping[str, Any]) -> Phase
     if isinstance(node, ChemicalPotentialData):
         phases = node.creator.inputs.phases if node.creator is not None else None
     else:
+        if not len(node.outputs.phases):
+            raise ValueError(f"analysis {node.pk} found no phase, so there is nothing to draw a phase diagram of")
         node, phases = node.outputs.chemical_potentials, node.outputs.phases
     inputs: dict[str, Any] = {"chemical_potentials": node, "settings": orm.Dict(dict(settings))}
     inputs |= {} if phases is None else {"phases": phases}

@@ -26,10 +26,8 @@ from aiida.tools.pytest_fixtures import (  # noqa: F401
     aiida_computer_local,
     aiida_config,
     aiida_config_factory,
-    aiida_config_tmp,
     aiida_localhost,
     aiida_profile,
-    aiida_profile_clean,
     aiida_profile_factory,
 )
 from ase import Atoms

@@ -42,6 +42,7 @@ def scans(session_code, tmp_path_factory) -> list[orm.WorkChainNode]:
         ]
 
 
+@pytest.mark.long
 def test_every_point_has_a_value_or_a_reason(scans):
     for scan in scans:
         assert scan.is_finished_ok
@@ -56,11 +57,13 @@ def test_every_point_has_a_value_or_a_reason(scans):
         assert points.columns["max_stress_error"][points.columns["converged"]].max() < 0.1
 
 
+@pytest.mark.long
 def test_a_job_that_was_killed_is_run_again(scans):
     ends = [job.exit_status for job in dft.calculations(scans[0]) if job.label == "rutile PBE 0 GPa"]
     assert ends == [105, 0]
 
 
+@pytest.mark.long
 def test_a_second_run_computes_only_what_failed(scans):
     jobs = dft.calculations(scans[1])
     anew = [job.label for job in jobs if not job.base.caching.is_created_from_cache]
@@ -70,6 +73,7 @@ def test_a_second_run_computes_only_what_failed(scans):
     np.testing.assert_array_equal(first.columns["enthalpy"], second.columns["enthalpy"])
 
 
+@pytest.mark.long
 def test_processes_tell_what_they_are_for(scans):
     children = {node.label for node in scans[0].called_descendants if isinstance(node, orm.WorkChainNode)}
     assert children == {f"{name} PBE" for name in PHASES} | {
@@ -77,6 +81,7 @@ def test_processes_tell_what_they_are_for(scans):
     }
 
 
+@pytest.mark.long
 def test_values_are_those_of_the_potential(scans):
     """The stand-in has CASTEP's tolerances."""
     points, potential = scans[0].outputs.points.to_set(), load_potential("matsui-akaogi")
@@ -90,6 +95,7 @@ def test_values_are_those_of_the_potential(scans):
                 assert points.volumes[row] == pytest.approx(volume, rel=2e-3)
 
 
+@pytest.mark.long
 def test_the_point_beside_one_that_failed_starts_from_the_last_there_is(scans):
     jobs = {job.label: job for job in dft.calculations(scans[0])}
     start = jobs["columbite PBE 40 GPa"].inputs.structure

@@ -110,6 +110,7 @@ def test_relax_set(profile):
     assert rutile[3] == "P4_2/mnm"
 
 
+@pytest.mark.long
 def test_free_energy(profile):
     printed = profile.example("free_energy")
     gibbs_energy = re.search(r"^G +(\S+) \+- (\S+) eV, \d+ steps", printed, re.M)

@@ -98,6 +98,7 @@ def test_both_routes_agree(build):
     assert one.value("gibbs_energy") == pytest.approx(other.value("gibbs_energy"), abs=allowed)
 
 
+@pytest.mark.long
 def test_harmonic(build):
     outputs, node = run_get_node(build(HarmonicWorkChain, pressure=1.0, target_error=1e-4))
     assert node.is_finished_ok, node.exit_message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 from aiida import orm
@@ -14,6 +15,7 @@ from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.cli import main
 from aiida_polymorph.cli.processes import carry_out
 from aiida_polymorph.data.structures import StructureSetData
+from aiida_polymorph.results import outdated
 from aiida_polymorph.results.outdated import outdated_rows
 from aiida_polymorph.results.versions import code_today, made_by, recorded_code
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
@@ -31,9 +33,16 @@ def run(*args: object, exit_code: int = 0):
 
 
 @pytest.fixture
-def results(aiida_profile_clean, argon, lennard_jones, relax_code) -> dict[str, orm.ProcessNode]:
-    """A relaxation, and a calcfunction that somebody called, in a profile with nothing else."""
-    structures = StructureSetData.from_set(argon.select([0, 1]))
+def empty(monkeypatch) -> None:
+    """Let processes from now on be all that there are: other tests of this session need theirs."""
+    latest = orm.QueryBuilder().append(orm.Node, project="id").order_by({orm.Node: {"id": "desc"}}).first(flat=True)
+    monkeypatch.setattr(outdated, "OF_OURS", {"and": [outdated.OF_OURS, {"id": {">": latest or 0}}]})
+
+
+@pytest.fixture
+def results(empty, argon, lennard_jones, relax_code) -> dict[str, orm.ProcessNode]:
+    """A relaxation of structures that no other test has, and a calcfunction that somebody called."""
+    structures = StructureSetData.from_set(argon.select([0, 1]).with_metadata(note=str(uuid4())))
     structures.label = "one of argon"
     builder = RelaxSetWorkChain.get_builder_from_protocol(relax_code, structures, lennard_jones, 1.5)
     (relaxation,) = carry_out([builder], lambda nodes: None)
@@ -90,18 +99,18 @@ def test_results_of_earlier_versions(results) -> None:
     version = {"core": "2.9.0", "plugin": "0.1.0"}
     kept = stored("aiida_polymorph.calculations.functions.structures.extract_structure", version=version)
     gone = stored("aiida_polymorph.calculations.functions.structures.of_former_times", version=version)
-    scan = stored("aiida.workflows:polymorph.search", orm.WorkChainNode, version=version)
+    sweep = stored("aiida.workflows:polymorph.sweep", orm.WorkChainNode, version=version)
     other = stored("aiida.calculations:quantumespresso.pw", version=version)
     rows = {row["node"]: row for row in outdated_rows()}
-    assert set(rows) == {kept.pk, gone.pk, scan.pk}
-    assert rows[kept.pk]["reason"] == rows[scan.pk]["reason"] == "made before the code was recorded"
+    assert set(rows) == {kept.pk, gone.pk, sweep.pk}
+    assert rows[kept.pk]["reason"] == rows[sweep.pk]["reason"] == "made before the code was recorded"
     assert rows[gone.pk]["reason"] == "of_former_times is no longer part of the package"
     assert (rows[kept.pk]["code"], rows[kept.pk]["aiida_polymorph"]) == (None, "0.1.0")
     assert str(made_by(kept)) == "aiida-polymorph 0.1.0, code not recorded"
     assert str(made_by(other)) == "plugin 0.1.0"
 
 
-def test_a_job_of_another_plugin_counts_with_our_parser(aiida_profile_clean, edited) -> None:
+def test_a_job_of_another_plugin_counts_with_our_parser(empty, edited) -> None:
     today = code_today("aiida.calculations:castep.castep", "polymorph.castep")
     settings = {"parser_name": "polymorph.castep", "version": {"plugin": "2.0.1"}}
     kind = "aiida.calculations:castep.castep"
@@ -112,7 +121,7 @@ def test_a_job_of_another_plugin_counts_with_our_parser(aiida_profile_clean, edi
     assert row["reason"] == "the code of castep has changed"
 
 
-def test_unfinished_and_failed_processes_have_no_results(aiida_profile_clean) -> None:
+def test_unfinished_and_failed_processes_have_no_results(empty) -> None:
     kind = "aiida_polymorph.calculations.functions.structures.extract_structure"
     stored(kind, exit_status=301)
     stored(kind, process_state="excepted")

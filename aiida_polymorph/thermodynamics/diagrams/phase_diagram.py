@@ -50,8 +50,10 @@ def phase_diagram(
         seed: of the draws.
 
     Raises:
-        ValueError: for a grid with fewer than two values, falling values or negative temperatures.
+        ValueError: without a phase; for a grid with fewer than two values, falling values or negative temperatures.
     """
+    if not len(potentials.names):
+        raise ValueError("a phase diagram needs a phase, the chemical potentials are of none")
     temperatures, pressures = check_grid("temperatures", temperatures), check_grid("pressures", pressures)
     if temperatures[0] < 0:
         raise ValueError(f"temperatures begin at {temperatures[0]} K, must not be negative")
