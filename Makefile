@@ -39,7 +39,7 @@ test: $(STAMP)
 
 long: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m long -n auto --dist load $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m long -n auto --dist loadgroup $(COVER_OPTIONS) $(PYTEST_OPTIONS)
 
 integration: $(STAMP)
 	@mkdir -p .pytest_aiida

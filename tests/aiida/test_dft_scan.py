@@ -27,6 +27,7 @@ pytestmark = [
 CASTEP = "aiida.calculations:castep.castep"
 PHASES = ("rutile", "columbite")
 PRESSURES = [0.0, 20.0, 40.0]
+of_two_scans = pytest.mark.xdist_group("two scans")  # one worker makes them
 FAILURES = [("rutile PBE 0 GPa", "killed", 1), ("columbite PBE 20 GPa", "error", 99)]
 
 
@@ -42,6 +43,7 @@ def scans(session_code, tmp_path_factory) -> list[orm.WorkChainNode]:
         ]
 
 
+@of_two_scans
 @pytest.mark.long
 def test_every_point_has_a_value_or_a_reason(scans):
     for scan in scans:
@@ -57,12 +59,14 @@ def test_every_point_has_a_value_or_a_reason(scans):
         assert points.columns["max_stress_error"][points.columns["converged"]].max() < 0.1
 
 
+@of_two_scans
 @pytest.mark.long
 def test_a_job_that_was_killed_is_run_again(scans):
     ends = [job.exit_status for job in dft.calculations(scans[0]) if job.label == "rutile PBE 0 GPa"]
     assert ends == [105, 0]
 
 
+@of_two_scans
 @pytest.mark.long
 def test_a_second_run_computes_only_what_failed(scans):
     jobs = dft.calculations(scans[1])
@@ -73,6 +77,7 @@ def test_a_second_run_computes_only_what_failed(scans):
     np.testing.assert_array_equal(first.columns["enthalpy"], second.columns["enthalpy"])
 
 
+@of_two_scans
 @pytest.mark.long
 def test_processes_tell_what_they_are_for(scans):
     children = {node.label for node in scans[0].called_descendants if isinstance(node, orm.WorkChainNode)}
@@ -81,6 +86,7 @@ def test_processes_tell_what_they_are_for(scans):
     }
 
 
+@of_two_scans
 @pytest.mark.long
 def test_values_are_those_of_the_potential(scans):
     """The stand-in has CASTEP's tolerances."""
@@ -95,6 +101,7 @@ def test_values_are_those_of_the_potential(scans):
                 assert points.volumes[row] == pytest.approx(volume, rel=2e-3)
 
 
+@of_two_scans
 @pytest.mark.long
 def test_the_point_beside_one_that_failed_starts_from_the_last_there_is(scans):
     jobs = {job.label: job for job in dft.calculations(scans[0])}
