@@ -225,11 +225,14 @@ def check_sizes(sizes: tuple[int, ...] | None, finite_size: str | None, methods:
 def in_the_limit(structure: orm.StructureData, found: list[FreeEnergyData], methods: int) -> list[FreeEnergyData]:
     """Return the limit of infinite size of each method, from its sizes in turn."""
     from aiida_polymorph.calculations.functions.finite_size import extrapolate_sizes
+    from aiida_polymorph.results.once import make_once
 
     sizes = len(found) // methods
     groups = [found[start : start + sizes] for start in range(0, len(found), sizes)]
     return [
-        extrapolate_sizes(structure=structure, **{f"size_{number}": node for number, node in enumerate(group)})
+        make_once(
+            extrapolate_sizes, structure=structure, **{f"size_{number}": node for number, node in enumerate(group)}
+        )
         for group in groups
     ]
 

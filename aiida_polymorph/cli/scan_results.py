@@ -35,6 +35,7 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     from aiida_polymorph.calculations.functions.dft_scan import compare_scans, curves_of_scans
     from aiida_polymorph.report.canvas import save_figure
     from aiida_polymorph.report.enthalpy_figure import draw_enthalpies
+    from aiida_polymorph.results.once import make_once
     from aiida_polymorph.results.phase_order import phase_order
     from aiida_polymorph.results.scan_progress import chains_of
     from aiida_polymorph.results.scan_text import scan_text
@@ -60,6 +61,6 @@ def show_scans(nodes: Sequence[orm.ProcessNode], relative_to: str, figure: str |
     if as_json:
         print_json(rows)
         return
-    summary = compare_scans(relative_to=orm.Str(relative_to), **scans)
+    summary = make_once(compare_scans, relative_to=orm.Str(relative_to), **scans)
     click.echo(scan_text(rows, summary, points.composition))
     say(f"Scans {', '.join(str(node.pk) for node in nodes)}, comparison {summary.pk}.")

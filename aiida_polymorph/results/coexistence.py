@@ -14,6 +14,7 @@ from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.results.diagram import diagram_of_results
 from aiida_polymorph.results.free_energies import Result, the_same
+from aiida_polymorph.results.once import make_once
 
 
 def make_coexistence(results: Sequence[Result], temperatures: Sequence[float] = ()) -> RecordData:
@@ -31,7 +32,7 @@ def make_coexistence(results: Sequence[Result], temperatures: Sequence[float] = 
     names = orm.Dict({key: result.phase for key, result in zip(keys, results, strict=True)})
     nodes: dict[str, Any] = {key: result.data for key, result in zip(keys, results, strict=True)}
     wanted = orm.List(sorted(temperatures)) if temperatures else None
-    return find_coexistence(names, orm.Int(results[0].atoms), wanted, **nodes)
+    return make_once(find_coexistence, names=names, atoms=orm.Int(results[0].atoms), temperatures=wanted, **nodes)
 
 
 def check_phases(results: Sequence[Result]) -> None:

@@ -24,6 +24,7 @@ from aiida_polymorph.landscape.source_comparison import (
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.results.basin_table import potentials_of_analysis, potentials_of_file
 from aiida_polymorph.results.free_energies import Result, the_same, without_dynamics
+from aiida_polymorph.results.once import make_once
 from aiida_polymorph.text_tables import Column, empty_columns, table
 
 HINT = "`--name LABEL=NAME` gives a node the name that its phase has there"
@@ -199,7 +200,7 @@ def make_comparison(
     }
     nodes: dict[str, orm.Data] = {f"gibbs_{number:03d}": result.data for number, result in enumerate(results)}
     comparison = replace(comparison_of(settings, nodes, basin), remarks=tuple(remarks))
-    node = compare_sources(orm.Dict(settings), basin, **nodes)
+    node = make_once(compare_sources, settings=orm.Dict(settings), basin=basin, **nodes)
     return Compared(node, comparison, results)
 
 

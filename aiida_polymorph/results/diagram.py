@@ -16,7 +16,7 @@ from aiida_polymorph.results.analysis import PROCESS_LABEL
 from aiida_polymorph.results.costs import costs_of_analysis, costs_of_processes
 from aiida_polymorph.results.free_energies import Result, maker_of, renamed, result_of, the_same
 from aiida_polymorph.results.line_rows import LINE_COLUMNS, table_rows
-from aiida_polymorph.results.phase_nodes import make_once
+from aiida_polymorph.results.once import make_once
 from aiida_polymorph.text_tables import Column, table
 from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 from aiida_polymorph.thermodynamics.diagrams.sources import SOURCES

@@ -11,9 +11,8 @@ from aiida import orm
 from aiida_polymorph.calculations.functions.gathering import gather, gather_phases
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.science_version import science_version
+from aiida_polymorph.results.once import make_once
 from aiida_polymorph.structures import StructureSet
-from aiida_polymorph.versioned import SCIENCE_VERSION
 
 FROM_FILES = "given"
 """Key, among the sources of a set, of what is in no node yet."""
@@ -73,37 +72,6 @@ class Phase:
         drawn.label = drawn.label or self.name
         drawn.description = drawn.description or f"{self.name} of {self.source.what}"
         return drawn
-
-
-def make_once(function: Any, **inputs: orm.Data) -> Any:
-    """Return what a calcfunction of one output has made of the same inputs before, or makes of them now."""
-    return made_before(function, **inputs) or function(**inputs)
-
-
-def made_before(function: Any, **inputs: orm.Data) -> Any:
-    """Return what a calcfunction of one output has made of the same inputs, None if it has not.
-
-    A command that is repeated makes no second node of what it has, also where caching is off, as long as the code that
-    made it is the same.
-    """
-    version = science_version(function.process_class._func).digest
-    anchor = next(node for node in inputs.values() if node.is_stored)
-    ours = {"attributes.process_label": function.__name__, "attributes.exit_status": 0}
-    query = orm.QueryBuilder().append(orm.Data, filters={"id": anchor.pk}, tag="input")
-    query.append(orm.CalcFunctionNode, with_incoming="input", filters=ours, tag="call", project="*")
-    for call in query.order_by({"call": {"id": "desc"}}).all(flat=True):
-        same = set(call.inputs) == set(inputs) and all(is_same(call.inputs[key], inputs[key]) for key in inputs)
-        if same and call.base.attributes.get(SCIENCE_VERSION, "") == version:
-            return call.outputs.result
-    return None
-
-
-def is_same(node: orm.Data, other: orm.Data) -> bool:
-    """Return whether two nodes are one, or hold the same."""
-    if node.uuid == other.uuid:
-        return True
-    kinds = type(node) is type(other) and node.base.attributes.all == other.base.attributes.all
-    return kinds and node.base.repository.hash() == other.base.repository.hash()
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,6 +117,16 @@ def test_the_calcfunction():
     assert set(found.value("surfaces")["light"]) == {"gibbs_energy", "enthalpy", "volume", "interpolation"}
 
 
+def test_what_is_asked_again_is_the_same_node(pair):
+    def nodes(*options):
+        return {row["node"] for row in json.loads(run(*(node.pk for node in pair), "--json", *options).stdout)}
+
+    first = nodes()
+    assert len(first) == 1
+    assert nodes() == first
+    assert nodes("--temperature", "800").isdisjoint(first)
+
+
 def test_both_conventions_give_the_same_lines():
     found = [
         find_coexistence(

@@ -365,6 +365,10 @@ def test_the_comparison_leaves_a_node(phases):
     nodes = [integrated(name) for name in ENTROPY] + [single("fcc", "harmonic", 0.003)]
     rows = rows_of(*(node.pk for node in nodes), "--phases", phases)
     (pk,) = {row["node"] for row in rows.values()}
+    again = rows_of(*(node.pk for node in nodes), "--phases", phases)
+    assert {row["node"] for row in again.values()} == {pk}, "what is asked again is the same node"
+    others = rows_of(*(node.pk for node in nodes), "--phases", phases, "--temperature", "40")
+    assert {row["node"] for row in others.values()} != {pk}
     node = orm.load_node(pk)
     assert node.creator.process_label == "compare_sources"
     given = {node.creator.inputs[name].pk for name in node.creator.inputs}

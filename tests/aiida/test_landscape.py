@@ -13,6 +13,7 @@ from ase.build import bulk
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.results.analysis import analysis_summary, phase_rows
+from aiida_polymorph.results.diagram import make_diagram
 from aiida_polymorph.results.report_data import report_data
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
@@ -138,7 +139,9 @@ def test_nothing_found_often_enough_and_a_second_analysis_from_the_cache():
     assert (summary["phases"], summary["found_once"], summary["structures"]) == (0, 4, 4)
     assert summary["basin_entropy"] == {"components": 0, "overdispersion": None}
     assert summary["surrogate"]["random"]["mae"] is None
-    assert report_data(node).phases == []
+    assert (report_data(node).phases, report_data(node).diagram) == ([], None)
+    with pytest.raises(ValueError, match=f"analysis {node.pk} found no phase"):
+        make_diagram([node])
     with enable_caching():
         second = analyse(here=argon((1, 1, 1, 1)))
     functions = [node for node in second.called if isinstance(node, orm.CalcFunctionNode)]

@@ -193,6 +193,28 @@ def test_a_hole_in_the_grid_is_not_bridged():
     assert known.tolist() == [True, True, False, True, False]
 
 
+@pytest.mark.parametrize("pressures", [(0.0, 20.0), (0.0, 20.0, 40.0)])
+@pytest.mark.parametrize("temperatures", [(700.0, 1000.0), (700.0, 1000.0, 1300.0)])
+@pytest.mark.parametrize("pattern", ["corner", "first isotherm only and one point"])
+def test_points_with_holes_bend_no_surface_between_them(pressures, temperatures, pattern):
+    """What few points leave open is no reason for a large entropy: one of 115 kB came of a corner that was missing."""
+    points = DENSE.points(pressures, temperatures)
+    hottest, lowest = points.temperatures == temperatures[-1], points.pressures == pressures[0]
+    kept = {
+        "corner": ~(hottest & lowest),
+        "first isotherm only and one point": (points.temperatures == 700.0)
+        | (hottest & (points.pressures == pressures[-1])),
+    }[pattern]
+    surface = fit_surface("dense", PhasePoints(*(getattr(points, name)[kept] for name in points.__dataclass_fields__)))
+    t, p = np.meshgrid(np.linspace(700, temperatures[-1], 21), np.linspace(0, pressures[-1], 21))
+    found = surface.evaluate(t, p)
+    known = np.isfinite(found.gibbs_energy)
+    assert known.any()
+    assert np.abs(found.gibbs_energy - DENSE.gibbs(t, p))[known].max() < 0.03
+    assert np.abs(found.entropy + DENSE.minus_entropy(t, p))[known].max() < 0.5 * KB
+    assert np.abs(found.volume - DENSE.dv(t, p))[known].max() < 0.5
+
+
 def test_a_line_that_leaves_at_the_highest_pressure():
     p = exact(LIGHT, DENSE, 1150.0)
     edge = sorted((0.0, 5.0, p))

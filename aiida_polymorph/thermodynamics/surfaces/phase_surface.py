@@ -26,6 +26,9 @@ from aiida_polymorph.units import GPA
 MOST_ORDERS = (4, 6)
 """Highest orders in temperature and pressure."""
 
+UNDETERMINED = 1e-8
+"""Singular value, of the largest, below which the points say nothing about a combination of functions."""
+
 SHARED_ORDER = 1.25
 """Products T^i P^j are taken up to i / (order in T) + j / (order in P) of this, or where one of i and j is 0 or 1."""
 
@@ -188,7 +191,8 @@ def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
     """Return the surface through the points of a phase.
 
     The three quantities count by what they are off by as an energy at half the distance of the points: V times half
-    the step in pressure, H over T times half the step in temperature.
+    the step in pressure, H over T times half the step in temperature. Orders that the points do not determine, as on a
+    grid with holes where a phase is not metastable, are left out.
 
     Raises:
         ValueError: if a place is there twice.
@@ -199,9 +203,7 @@ def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
         raise ValueError(f"{name} has two values at the same temperature and pressure")
     errors = np.full((len(temperatures), len(pressures)), np.nan)
     errors[i, j] = points.error
-    sizes = len(temperatures), len(pressures)
-    highest = [min(n + 1, 2 * n - 1, most) for n, most in zip(sizes, MOST_ORDERS, strict=True)]
-    fits = [_fit(points, _terms(temperatures, pressures, (a, b))) for a, b in _orders(highest)]
+    fits = [_fit(points, terms) for terms in _determined(points, temperatures, pressures)]
     terms, coefficients, misfit = fits[0]
     steps = [_distance(points, a, b) for a, b in pairwise(reversed(fits))]
     doubt = next_step(steps) if steps else 0.0
@@ -211,10 +213,25 @@ def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
 Fit = tuple[Terms, np.ndarray, Misfit]
 
 
-def _orders(highest: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the orders to fit, falling: the highest, and up to two that are less by one each."""
-    found = [tuple(max(order - less, 1) for order in highest) for less in range(3)]
-    return [(each[0], each[1]) for each in dict.fromkeys(found)]
+def _determined(points: PhasePoints, temperatures: np.ndarray, pressures: np.ndarray) -> list[Terms]:
+    """Return the functions to fit, falling: the highest orders that the points determine, and up to two below them.
+
+    G and its slope at n values determine 2 n functions of T or P, one of which is T ln T.
+    """
+    most_t, most_p = MOST_ORDERS
+    n, m = len(temperatures), len(pressures)
+    highest = min(n + 1, max(2 * n - 2, 1), most_t), min(m + 1, 2 * m - 1, most_p)
+    falling = [(max(highest[0] - less, 1), max(highest[1] - less, 1)) for less in range(max(highest))]
+    candidates = [_terms(temperatures, pressures, orders) for orders in falling]
+    enough = [terms for terms in candidates if _are_determined(points, terms)]
+    return enough[:3] or candidates[-1:]
+
+
+def _are_determined(points: PhasePoints, terms: Terms) -> bool:
+    """Return whether values and slopes at the points fix the coefficients of all functions."""
+    rows, weights = _equations(points, terms)
+    sizes = np.linalg.svd(rows * weights[:, None], compute_uv=False)
+    return len(rows) >= rows.shape[1] and bool(sizes[-1] > UNDETERMINED * sizes[0])
 
 
 def _terms(temperatures: np.ndarray, pressures: np.ndarray, orders: tuple[int, int]) -> Terms:
@@ -223,12 +240,17 @@ def _terms(temperatures: np.ndarray, pressures: np.ndarray, orders: tuple[int, i
     return Terms(orders, middle, reach, len(temperatures) > 1)
 
 
-def _fit(points: PhasePoints, terms: Terms) -> Fit:
+def _equations(points: PhasePoints, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
+    """Return G, H and V at all n points by each function, shape (3 n, functions), and how much each counts."""
     t = points.temperatures
     value, along_t, along_p = terms.design(t, points.pressures)
     half_t, half_p = (_half_step(each) for each in (t, points.pressures))
     weights = np.concatenate([np.ones_like(t), half_t / t, np.full_like(t, half_p)])
-    rows = np.concatenate([value, value - t[:, None] * along_t, along_p])
+    return np.concatenate([value, value - t[:, None] * along_t, along_p]), weights
+
+
+def _fit(points: PhasePoints, terms: Terms) -> Fit:
+    rows, weights = _equations(points, terms)
     wanted = np.concatenate([points.gibbs_energy, points.enthalpy, points.volume * GPA])
     coefficients, *_ = np.linalg.lstsq(rows * weights[:, None], wanted * weights, rcond=1e-10)
     gibbs, enthalpy, volume = np.sqrt(np.mean((rows @ coefficients - wanted).reshape(3, -1) ** 2, axis=1))
