@@ -47,14 +47,14 @@ def filled(text: str, log: str) -> str:
 
 
 def shortened(log: str) -> str:
-    """Return the log of a demo with only the first and the last lines of each stretch of progress."""
+    """Return the log of a demo with only the first and the last lines of each run of progress lines."""
     lines = [line for line in log.splitlines() if not re.match(r"(real|user|sys)\t|.*\[WARNING\]", line)]
     kept: list[str] = []
     for kind, group in itertools.groupby(
         lines, lambda line: (re.match(r"analysis:|\d+ GPa \d+ of", line) or [""])[0][:4]
     ):
-        stretch = list(group)
-        kept += stretch if not kind or len(stretch) < 8 else [*stretch[:3], "...", *stretch[-2:]]
+        run = list(group)
+        kept += run if not kind or len(run) < 8 else [*run[:3], "...", *run[-2:]]
     return "\n".join(kept).strip()
 
 

@@ -23,7 +23,7 @@ STRIP = 0.045
 """Height of the strip that shows the stable phase, as a part of the axes."""
 
 NARROWEST, SINGLE = 0.004, 0.04
-"""Width of a stretch in it that is narrower, and of one known at a single pressure, likewise."""
+"""Width of a range in it that is narrower, and of one known at a single pressure, likewise."""
 
 CROSS = 0.028
 """Height of a row of crosses, likewise."""
@@ -58,7 +58,7 @@ def _line(ax: Axes, curve: EnthalpyCurve, base: EnthalpyCurve, colour: str) -> N
 
 
 def _spans(curve: EnthalpyCurve, failed: np.ndarray, low: float, high: float) -> bool:
-    """Whether the neighbours in a curve that a stretch lies between have a failed point between them."""
+    """Whether the neighbours in a curve that a range lies between have a failed point between them."""
     known = curve.pressures_gpa[curve.known]
     start, stop = known[known <= low].max(initial=-np.inf), known[known >= high].min(initial=np.inf)
     mine = np.isin(failed, curve.pressures_gpa[~curve.known])
@@ -90,17 +90,17 @@ def stable_strip(ax: Axes, stable: StableSequence, look: Looks) -> None:
     from matplotlib.patches import Rectangle
 
     low, high = ax.get_xlim()
-    for stretch in stable.stretches:
-        length = stretch.high_gpa - stretch.low_gpa
+    for stable_range in stable.ranges:
+        length = stable_range.high_gpa - stable_range.low_gpa
         width = max(length, (NARROWEST if length else SINGLE) * (high - low))
-        start = (stretch.low_gpa + stretch.high_gpa - width) / 2
+        start = (stable_range.low_gpa + stable_range.high_gpa - width) / 2
         style: dict[str, Any] = {
-            "color": look[stretch.phase][0],
+            "color": look[stable_range.phase][0],
             "lw": 0,
             "zorder": 2,
             "transform": ax.get_xaxis_transform(),
         }
-        ax.add_patch(Rectangle((start, 0.0), width, STRIP, label=stretch.phase, **style))
+        ax.add_patch(Rectangle((start, 0.0), width, STRIP, label=stable_range.phase, **style))
     gap = 21 / 72 / (ax.get_window_extent().width / ax.figure.dpi) * (high - low)
     pressures = np.array([each.pressure_gpa for each in stable.transitions])
     for change, place in zip(stable.transitions, spread(pressures, gap, low, high), strict=True):

@@ -135,11 +135,11 @@ def _window(ax: Axes, curves: Curves, window: float) -> None:
 
 
 def _curve(ax: Axes, curves: Curves, phase: int, colour: str, width: float, band: bool = False) -> None:
-    """Draw one curve in stretches of the same method, each joined to the next."""
+    """Draw one curve in parts of the same method, each joined to the next."""
     y, error = curves.relative[phase], curves.error[phase]
     start = 0
-    for method, stretch in groupby(curves.method[phase]):
-        stop = start + len(list(stretch))
+    for method, run in groupby(curves.method[phase]):
+        stop = start + len(list(run))
         part = slice(start, min(stop + 1, len(y)))
         ax.plot(curves.pressures[part], y[part], LINES[method] or "-", color=colour, lw=width, zorder=3 if band else 1)
         start = stop

@@ -58,8 +58,8 @@ def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: s
     found = summary.value("transitions")
     parts += [table(found, TRANSITIONS)] if found else []
     for method, stable in summary.value("stable").items():
-        stretches = ", ".join(stretch_text(each) for each in stable["phases"]) or "not known"
-        parts.append("\n".join([f"Lowest by {method}: {stretches}", *(f"  {remark}" for remark in stable["remarks"])]))
+        ranges = ", ".join(range_text(each) for each in stable["phases"]) or "not known"
+        parts.append("\n".join([f"Lowest by {method}: {ranges}", *(f"  {remark}" for remark in stable["remarks"])]))
     agreement = [row for row in summary.value("agreement") if row["mean"] is not None]
     parts += [table(agreement, AGREEMENT)] if agreement else []
     parts.append(table(summary.value("equations_of_state"), EQUATIONS))
@@ -72,10 +72,14 @@ def scan_text(rows: Sequence[Mapping[str, Any]], summary: RecordData, formula: s
     return "\n\n".join(parts)
 
 
-def stretch_text(stretch: Mapping[str, Any]) -> str:
+def range_text(stable_range: Mapping[str, Any]) -> str:
     """Return e.g. `rutile 0.0 to 14.4 GPa`, or `rutile at 0 GPa` where it is known at one pressure only."""
-    low, high = stretch["low_gpa"], stretch["high_gpa"]
-    return f"{stretch['phase']} at {low:g} GPa" if low == high else f"{stretch['phase']} {low:.1f} to {high:.1f} GPa"
+    low, high = stable_range["low_gpa"], stable_range["high_gpa"]
+    return (
+        f"{stable_range['phase']} at {low:g} GPa"
+        if low == high
+        else f"{stable_range['phase']} {low:.1f} to {high:.1f} GPa"
+    )
 
 
 def enthalpy_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -137,7 +137,7 @@ def compare_predictions(predicted: np.ndarray, error: np.ndarray, actual: np.nda
     }
 
 
-def stretches(pressures: np.ndarray, stable: list[str | None]) -> list[dict[str, float | str | None]]:
+def stable_ranges(pressures: np.ndarray, stable: list[str | None]) -> list[dict[str, float | str | None]]:
     """Return which phase is stable from which to which pressure: `phase`, `from_gpa`, `to_gpa`."""
     found: list[dict[str, float | str | None]] = []
     for pressure, name in zip(pressures, stable, strict=True):

@@ -12,7 +12,7 @@ from measures import (
     compare_potentials,
     lowest,
     root_mean_square,
-    stretches,
+    stable_ranges,
 )
 from reference_data import TEMPERATURE_K, Entry, Table
 from tables import Column, Result, kcal
@@ -250,9 +250,9 @@ def stable_phases(data: AnalysisData, tables: dict[str, Table]) -> Result:
         "h - T s_b, phases of the table": lowest(np.where(listed, warm, np.nan), names),
         "h - T s_b, all phases": lowest(warm, names),
     }
-    rows = [{"source": source, **stretch} for source, stable in curves.items() for stretch in stretches(grid, stable)]
+    rows = [{"source": source, **row} for source, stable in curves.items() for row in stable_ranges(grid, stable)]
     shown = [
-        {"source": source, "sequence": ", ".join(map(stretch_text, (row for row in rows if row["source"] == source)))}
+        {"source": source, "sequence": ", ".join(map(range_text, (row for row in rows if row["source"] == source)))}
         for source in curves
     ]
     return Result(rows, [("stable phase by", "source", "s"), ("from … to (GPa)", "sequence", "s")], shown)
@@ -270,6 +270,6 @@ def _tabulated(table: Table, grid: np.ndarray) -> tuple[np.ndarray, tuple[str, .
     return np.array(columns).T, table.names
 
 
-def stretch_text(row: Row) -> str:
+def range_text(row: Row) -> str:
     """Return e.g. `pyrite 12-58`."""
     return f"{str(row['phase']).removeprefix('newphase-')} {row['from_gpa']:g}-{row['to_gpa']:g}"

@@ -121,7 +121,7 @@ def test_which_phase_is_lowest_where():
     values = np.array([[0.0, 1.0], [0.0, -1.0], [np.nan, -1.0], [np.nan, np.nan]])
     stable = measures.lowest(values, ("a", "b"))
     assert stable == ["a", "b", "b", None]
-    assert measures.stretches(np.array([0.0, 5.0, 10.0]), stable[:3]) == [
+    assert measures.stable_ranges(np.array([0.0, 5.0, 10.0]), stable[:3]) == [
         {"phase": "a", "from_gpa": 0.0, "to_gpa": 0.0},
         {"phase": "b", "from_gpa": 5.0, "to_gpa": 10.0},
     ]

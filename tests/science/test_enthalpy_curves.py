@@ -259,42 +259,42 @@ def test_two_crossings_within_one_interval():
 
 def test_stable_phases_are_those_of_a_fine_grid():
     sequence = transitions([curve(name) for name in reversed(PHASES)])[METHOD]
-    assert [stretch.phase for stretch in sequence.stretches] == list(PHASES)
+    assert [stable_range.phase for stable_range in sequence.ranges] == list(PHASES)
     truth = [true_crossing(*pair) for pair in (("soft", "open"), ("open", "middle"), ("middle", "dense"))]
     assert [each.pressure_gpa for each in sequence.transitions] == pytest.approx(truth, abs=3e-3)
     ends = [0.0, *(each.pressure_gpa for each in sequence.transitions), 70.0]
-    assert [stretch.low_gpa for stretch in sequence.stretches] == ends[:-1]
-    assert [stretch.high_gpa for stretch in sequence.stretches] == ends[1:]
+    assert [stable_range.low_gpa for stable_range in sequence.ranges] == ends[:-1]
+    assert [stable_range.high_gpa for stable_range in sequence.ranges] == ends[1:]
     assert sequence.remarks == ()
     for pressure in np.arange(0.25, 70, 0.5):
         lowest = min(PHASES, key=lambda name: enthalpy_at(pressure, PHASES[name]))
-        assert [s.phase for s in sequence.stretches if s.low_gpa <= pressure <= s.high_gpa] == [lowest]
+        assert [s.phase for s in sequence.ranges if s.low_gpa <= pressure <= s.high_gpa] == [lowest]
 
 
 def test_methods_are_apart():
     shifted = [replace(curve(name), method="lammps x", enthalpies=curve(name).enthalpies - 900) for name in PHASES]
     both = transitions([curve("open"), *shifted, curve("dense")])
-    assert [stretch.phase for stretch in both[METHOD].stretches] == ["open", "dense"]
-    assert [stretch.phase for stretch in both["lammps x"].stretches] == list(PHASES)
+    assert [stable_range.phase for stable_range in both[METHOD].ranges] == ["open", "dense"]
+    assert [stable_range.phase for stable_range in both["lammps x"].ranges] == list(PHASES)
 
 
 def test_where_values_end_there_is_a_remark_and_no_transition():
     early, late = without(curve("open"), 30.0, 40.0, 50.0, 60.0, 70.0), without(curve("dense"), 0.0, 10.0, 20.0, 60.0)
     sequence = transitions([early, curve("middle"), late])[METHOD]
-    assert [(each.phase, each.low_gpa) for each in sequence.stretches][:2] == [
+    assert [(each.phase, each.low_gpa) for each in sequence.ranges][:2] == [
         ("open", 0.0),
         ("middle", sequence.transitions[0].pressure_gpa),
     ]
     cut = transitions([without(curve("open"), 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0), curve("dense")])[METHOD]
-    assert [each.phase for each in cut.stretches] == ["dense"]
+    assert [each.phase for each in cut.ranges] == ["dense"]
     assert cut.remarks == ("open has a value at 0 GPa only and is left out",)
     ends = transitions([curve("open", [0.0, 5.0, 10.0]), curve("dense")])[METHOD]
-    assert (len(ends.stretches), ends.transitions) == (2, ())
+    assert (len(ends.ranges), ends.transitions) == (2, ())
     assert ends.remarks == ("open is lowest up to 10 GPa, where its values end: what comes next is not known",)
     begins = transitions([curve("open"), curve("dense", [60.0, 70.0])])[METHOD]
     assert begins.remarks == ("dense is lowest from 60 GPa on, where its values begin: it may be so below",)
     apart = transitions([curve("open", [0.0, 10.0]), curve("dense", [60.0, 70.0])])[METHOD]
-    assert [(each.low_gpa, each.high_gpa) for each in apart.stretches] == [(0.0, 10.0), (60.0, 70.0)]
+    assert [(each.low_gpa, each.high_gpa) for each in apart.ranges] == [(0.0, 10.0), (60.0, 70.0)]
     assert apart.remarks == ("no phase has values above 10 GPa", "there are values again only from 60 GPa")
 
 
@@ -303,19 +303,19 @@ def test_a_phase_that_became_another_does_not_alternate_with_it():
     noise = 2e-5 * np.random.default_rng(0).normal(size=16)
     twin = replace(start, name="twin", enthalpies=start.enthalpies + noise)
     sequence = transitions([start, twin])[METHOD]
-    assert len(sequence.stretches) == 1
+    assert len(sequence.ranges) == 1
     assert "it may have become the same structure" in sequence.remarks[0]
     fork = np.where(start.pressures_gpa > 7, -0.01 * (start.pressures_gpa - 7), 0.0)
     left = replace(twin, enthalpies=twin.enthalpies + fork, volumes=np.full(16, np.nan))
-    assert [each.phase for each in transitions([start, left])[METHOD].stretches] == ["twin"]
+    assert [each.phase for each in transitions([start, left])[METHOD].ranges] == ["twin"]
 
 
 def test_single_pressures_and_nothing_at_all():
     points = [curve(name, [50.0]) for name in PHASES]
     sequence = transitions(points)[METHOD]
-    assert [(each.phase, each.low_gpa, each.high_gpa) for each in sequence.stretches] == [("dense", 50.0, 50.0)]
+    assert [(each.phase, each.low_gpa, each.high_gpa) for each in sequence.ranges] == [("dense", 50.0, 50.0)]
     failed = transitions([without(curve("open"), *EVERY_10)])[METHOD]
-    assert (failed.stretches, failed.remarks) == ((), ("no phase has values",))
+    assert (failed.ranges, failed.remarks) == ((), ("no phase has values",))
     assert transitions([]) == {}
 
 
@@ -555,14 +555,14 @@ def whole_table(reference_folder):
 
 
 def test_published_transitions(whole_table):
-    assert [each.phase for each in whole_table.stretches] == ["rutile", "pyrite", "newphase-60GPa-a-R3"]
+    assert [each.phase for each in whole_table.ranges] == ["rutile", "pyrite", "newphase-60GPa-a-R3"]
     assert [each.pressure_gpa for each in whole_table.transitions] == pytest.approx([14.39, 61.02], abs=0.01)
 
 
 @pytest.mark.parametrize(("step", "volumes", "within"), [(10, False, 0.02), (20, False, 0.08), (20, True, 0.02)])
 def test_few_pressures_give_the_published_transitions(reference_folder, whole_table, step, volumes, within):
     coarse = transitions(published(reference_folder, step, volumes))["MA"]
-    assert [each.phase for each in coarse.stretches] == [each.phase for each in whole_table.stretches]
+    assert [each.phase for each in coarse.ranges] == [each.phase for each in whole_table.ranges]
     for found, true in zip(coarse.transitions, whole_table.transitions, strict=True):
         off = abs(found.pressure_gpa - true.pressure_gpa)
         assert off < within
@@ -572,9 +572,9 @@ def test_few_pressures_give_the_published_transitions(reference_folder, whole_ta
 def test_steps_of_20_gpa_need_volumes(reference_folder, whole_table):
     """Straight lines over 20 GPa put columbite between rutile and pyrite."""
     lines = transitions(published(reference_folder, 40, volumes=False))["MA"]
-    assert [each.phase for each in lines.stretches] == ["rutile", "columbite", "pyrite"]
+    assert [each.phase for each in lines.ranges] == ["rutile", "columbite", "pyrite"]
     cubics = transitions(published(reference_folder, 40, volumes=True))["MA"]
-    assert [each.phase for each in cubics.stretches] == ["rutile", "pyrite"]
+    assert [each.phase for each in cubics.ranges] == ["rutile", "pyrite"]
     assert cubics.transitions[0].pressure_gpa == pytest.approx(whole_table.transitions[0].pressure_gpa, abs=0.05)
 
 

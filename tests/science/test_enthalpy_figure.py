@@ -113,9 +113,9 @@ def test_strip_and_lines_show_stable_phases_and_transitions():
     curves = invented()
     figure = draw_enthalpies(curves, "open")
     ax, sequence = figure.axes[0], transitions(curves)["castep LDA"]
-    for (colour, low, width), stretch in zip(strip(ax), sequence.stretches, strict=True):
-        assert colour == COLOUR[stretch.phase]
-        assert (low, low + width) == pytest.approx((stretch.low_gpa, stretch.high_gpa))
+    for (colour, low, width), stable_range in zip(strip(ax), sequence.ranges, strict=True):
+        assert colour == COLOUR[stable_range.phase]
+        assert (low, low + width) == pytest.approx((stable_range.low_gpa, stable_range.high_gpa))
     truth = [true_crossing(*pair) for pair in (("soft", "open"), ("open", "middle"), ("middle", "dense"))]
     assert [text.get_text() for text in ax.texts] == [f"{pressure:.1f}" for pressure in truth]
     assert [text.xy[0] for text in ax.texts] == pytest.approx(truth, abs=0.01)

@@ -62,8 +62,8 @@ def test_every_point_has_a_value(curves):
 def test_cotunnite_is_lowest_at_high_pressure(curves):
     """The paper: cotunnite is DFT's ground state above 40 GPa, and the functionals agree at about 60 GPa."""
     for method, stable in transitions(dft(curves)).items():
-        assert stable.stretches[-1].phase == "cotunnite", method
-        assert stable.stretches[-1].low_gpa < 50, method
+        assert stable.ranges[-1].phase == "cotunnite", method
+        assert stable.ranges[-1].low_gpa < 50, method
 
 
 def test_rutile_is_not_stable_at_low_pressure(curves):

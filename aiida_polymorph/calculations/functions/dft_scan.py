@@ -43,7 +43,7 @@ def compare_scans(relative_to: orm.Str, **scans: StructureSetData) -> RecordData
         {},
         relative_to=relative_to.value,
         stable={
-            method: {"phases": [asdict(each) for each in sequence.stretches], "remarks": list(sequence.remarks)}
+            method: {"phases": [asdict(each) for each in sequence.ranges], "remarks": list(sequence.remarks)}
             for method, sequence in stable.items()
         },
         transitions=[{**asdict(crossing), "between": list(crossing.between)} for crossing in found],

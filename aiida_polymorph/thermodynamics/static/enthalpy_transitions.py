@@ -20,7 +20,7 @@ SAME_VOLUME = 1e-3
 """Relative difference of volumes that two relaxations of the same structure leave."""
 
 SAMPLES = 16
-"""Points in a stretch between two crossings at which the difference of two phases is looked at."""
+"""Points in a range between two crossings at which the difference of two phases is looked at."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class StableRange:
     """Pressures (GPa) over which a phase has the lowest enthalpy; both are the same where only one is known."""
 
     phase: str
@@ -79,13 +79,13 @@ class StableSequence:
 
     Attributes:
         method: its name.
-        stretches: by pressure.
-        transitions: between them; fewer than the stretches less one where the values of a phase end.
+        ranges: by pressure.
+        transitions: between them; fewer than the ranges less one where the values of a phase end.
         remarks: what the reader should know.
     """
 
     method: str
-    stretches: tuple[Stretch, ...]
+    ranges: tuple[StableRange, ...]
     transitions: tuple[Crossing, ...]
     remarks: tuple[str, ...] = ()
 
@@ -109,7 +109,7 @@ def transitions(curves: Sequence[EnthalpyCurve], tie: float = TIE) -> dict[str, 
 def crossings(a: EnthalpyCurve, b: EnthalpyCurve, tie: float = TIE) -> list[Crossing]:
     """Return where two phases change their order, by pressure; none where they only touch, or differ by `tie` at most.
 
-    Enthalpies are interpolated by `EnthalpyCurve.interpolant`. Where the phases are closer than `tie` over a stretch,
+    Enthalpies are interpolated by `EnthalpyCurve.interpolant`. Where the phases are closer than `tie` over a range,
     with more than one crossing in it, the middle one of these is taken.
 
     Args:
@@ -208,8 +208,8 @@ def _sequence(method: str, curves: Sequence[EnthalpyCurve], tie: float) -> Stabl
         *(c.pressure_gpa if c else run.high for c, run in zip(changes, runs, strict=False)),
         runs[-1].high,
     ]
-    stretches = tuple(
-        Stretch(run.curve.name, float(low), float(high))
+    ranges = tuple(
+        StableRange(run.curve.name, float(low), float(high))
         for run, (low, high) in zip(runs, pairwise(ends), strict=True)
         if run.curve
     )
@@ -218,8 +218,8 @@ def _sequence(method: str, curves: Sequence[EnthalpyCurve], tie: float) -> Stabl
         for change, (before, after) in zip(changes, pairwise(runs), strict=True)
         if change is None
     ]
-    remarks += _coincidences(stretches, ranged, tie) + _single_points(curves)
-    return StableSequence(method, stretches, tuple(change for change in changes if change), tuple(remarks))
+    remarks += _coincidences(ranges, ranged, tie) + _single_points(curves)
+    return StableSequence(method, ranges, tuple(change for change in changes if change), tuple(remarks))
 
 
 def _runs(curves: Sequence[EnthalpyCurve], found: Sequence[Crossing], tie: float) -> list[_Run]:
@@ -267,13 +267,13 @@ def _without_crossing(before: _Run, after: _Run) -> str:
     return f"{before.curve.name} and {after.curve.name} change order about {at}, by no more than enthalpies are exact"
 
 
-def _coincidences(stretches: Sequence[Stretch], curves: Sequence[EnthalpyCurve], tie: float) -> list[str]:
-    """Return which phases look like the same structure as a stable one, at two or more points in its stretch."""
+def _coincidences(ranges: Sequence[StableRange], curves: Sequence[EnthalpyCurve], tie: float) -> list[str]:
+    """Return which phases look like the same structure as a stable one, at two or more points in its range."""
     named = {curve.name: curve for curve in curves}
     remarks = []
-    for stretch in stretches:
-        stable = named[stretch.phase]
-        inside = (stable.pressures_gpa >= stretch.low_gpa) & (stable.pressures_gpa <= stretch.high_gpa)
+    for stable_range in ranges:
+        stable = named[stable_range.phase]
+        inside = (stable.pressures_gpa >= stable_range.low_gpa) & (stable.pressures_gpa <= stable_range.high_gpa)
         pressures = stable.pressures_gpa[inside & stable.known]
         for other in curves:
             same = pressures[_coincide(stable, other, pressures, tie)]
@@ -304,6 +304,6 @@ def _sequence_of_points(method: str, curves: Sequence[EnthalpyCurve]) -> StableS
     """Return the lowest phase at each pressure, where no phase has more than one point."""
     points = sorted((c.range_gpa[0], float(c.enthalpies[c.known][0]), c.name) for c in curves if c.known.any())
     lowest = {pressure: name for pressure, _, name in reversed(points)}
-    stretches = tuple(Stretch(name, pressure, pressure) for pressure, name in sorted(lowest.items()))
-    remarks = ("no phase has values at two pressures",) if stretches else ("no phase has values",)
-    return StableSequence(method, stretches, (), remarks)
+    ranges = tuple(StableRange(name, pressure, pressure) for pressure, name in sorted(lowest.items()))
+    remarks = ("no phase has values at two pressures",) if ranges else ("no phase has values",)
+    return StableSequence(method, ranges, (), remarks)
