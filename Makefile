@@ -19,7 +19,7 @@ help:
 	@echo "make test      all tests but the long ones"
 	@echo "make long      both runners of each plan, and each WorkChain killed wherever it starts something"
 	@echo "make integration   the tests that need a daemon or some minutes"
-	@echo "make coverage  what \`make test long integration COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
+	@echo "make coverage  what \`make test COVERAGE=1\` has run of the code; fails below $(COVERAGE_FLOOR) %"
 	@echo "make docs      the documentation, in docs/_build/html"
 	@echo "make lint      ruff, types (mypy), and who imports whom"
 	@echo "make clean     remove all of the above"
@@ -39,11 +39,11 @@ test: $(STAMP)
 
 long: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m long -n auto --dist loadgroup $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m long -n auto --dist loadgroup $(PYTEST_OPTIONS)
 
 integration: $(STAMP)
 	@mkdir -p .pytest_aiida
-	@$(COVER) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m integration $(COVER_OPTIONS) $(PYTEST_OPTIONS)
+	@$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m integration $(PYTEST_OPTIONS)
 
 coverage: $(STAMP)
 	@$(BIN)/coverage combine --quiet

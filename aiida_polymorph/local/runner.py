@@ -23,7 +23,7 @@ from aiida_polymorph.thermodynamics.plan import (
 
 
 @dataclass(frozen=True)
-class Machine(Runner):
+class LocalRunner(Runner):
     """Runs each step when a plan asks for it, in a folder of this machine.
 
     Attributes:
@@ -86,6 +86,6 @@ def follow(plan: Plan[T], potential: Potential, folder: Path | None = None, exec
     """
     with tempfile.TemporaryDirectory() as temporary:
         try:
-            return plan.follow(Machine(folder or Path(temporary), potential, executable))
+            return plan.follow(LocalRunner(folder or Path(temporary), potential, executable))
         except StepFailedError as error:
             raise LammpsFailedError(error.message) from error

@@ -66,7 +66,7 @@ STEP = Kind("step", (("returned",), ("linked",), ("waiting",)), (("returned",), 
 """Of a step: its function is through; the outputs of the WorkChain are linked; its children are waited for."""
 
 UNEQUAL = frozenset({"wall_seconds", "cpu_seconds"})
-"""Entries of results that differ from run to run."""
+"""Inputs, and entries of results, that differ from run to run."""
 
 MOST_DEATHS = 200
 """Within one WorkChain."""
@@ -419,7 +419,7 @@ def story(process: orm.ProcessNode, depth: int = 1) -> dict[str, Any]:
     alive = {label: [child for child in children if not is_abandoned(child)] for label, children in calls.items()}
     return {
         "process": process.process_label,
-        "end": (process.process_state.value, process.exit_status, timeless(process.exit_message or "")),
+        "end": (process.process_state.value, process.exit_status, plain_value(process.exit_message or "")),
         "inputs": {link.link_label: origin(link.node, process.caller) for link in incoming},
         "outputs": {link.link_label: content(link.node) for link in outgoing},
         "calls": {label: [story(child, depth - 1) for child in children] for label, children in alive.items()},
@@ -440,14 +440,14 @@ def content(node: orm.Node) -> Any:
     if isinstance(node, StructureSetData):
         found = node.to_set()
         columns = {name: column.tolist() for name, column in found.columns.items()}
-        return timeless([found.positions.tolist(), found.cells.tolist(), columns, found.metadata])
-    return (node.node_type, timeless(node.base.attributes.all), node.base.repository.hash())
+        return plain_value([found.positions.tolist(), found.cells.tolist(), columns, found.metadata])
+    return (node.node_type, plain_value(node.base.attributes.all), node.base.repository.hash())
 
 
 def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
     """Yield where two stories differ, and what stands there."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in {**one, **other}:
+        for key in sorted({*one, *other} - UNEQUAL):
             yield from differences(one.get(key), other.get(key), f"{place}/{key}")
     elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
         for number, pair in enumerate(zip(one, other, strict=True)):
@@ -456,12 +456,12 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {one!r:.200} is not {other!r:.200}"
 
 
-def timeless(value: Any) -> Any:
-    """Return a value without entries that are times, and without the numbers of processes in its texts."""
+def plain_value(value: Any) -> Any:
+    """Return a value without the numbers of processes in its texts."""
     if isinstance(value, Mapping):
-        return {key: timeless(each) for key, each in value.items() if key not in UNEQUAL}
+        return {key: plain_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [timeless(each) for each in value]
+        return [plain_value(each) for each in value]
     return re.sub(r"\(\d+\)|<\d+>", "", value) if isinstance(value, str) else repr(value)  # nan equals itself so
 
 

@@ -15,7 +15,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.lammps.tasks import make_settings
 from aiida_polymorph.local.relaxation import relax
-from aiida_polymorph.local.runner import Machine
+from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
@@ -69,14 +69,14 @@ def dynamics(potential: Potential, lammps: str, folder: Path) -> dict[str, Job]:
         lammps: its executable.
         folder: where it runs.
     """
-    machine = Machine(folder, potential, lammps)
+    runner = LocalRunner(folder, potential, lammps)
 
     def job(node: Process) -> Ending:
         inputs = node.inputs
         name, settings = task_of(inputs.parameters)
         positions = inputs.positions.get_array("positions") if "positions" in inputs else None
         sample = Sample("sample", inputs.crystal.get_ase(), positions)
-        found = machine.run(Task(name, name, sample, make_settings(name, settings)))
+        found = runner.run(Task(name, name, sample, make_settings(name, settings)))
         record = RecordData.from_record(found.arrays, task=name, neighbour_cutoff=found.neighbour_cutoff)
         return Ending({"results": record})
 

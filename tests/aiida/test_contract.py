@@ -21,7 +21,7 @@ from scipy.optimize import minimize_scalar
 from aiida_polymorph.cli import main
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.local.free_energy import phase_of
-from aiida_polymorph.local.runner import Machine
+from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.thermodynamics.free_energy.registry import (
     FreeEnergyPlan,
@@ -61,8 +61,8 @@ def compare(code, tmp_path):
 
     def both(method, atoms=FCC, temperature=10.0, pressure=0.5, **parameters):
         entries = {"temperature": temperature, "pressure_gpa": pressure, "method": method, **BRIEF} | parameters
-        machine = Counting(tmp_path, ARGON)
-        here = FreeEnergyPlan(phase_of(atoms, ARGON), checked_parameters(entries)).follow(machine)
+        runner = Counting(tmp_path, ARGON)
+        here = FreeEnergyPlan(phase_of(atoms, ARGON), checked_parameters(entries)).follow(runner)
         inputs = {"structure": orm.StructureData(ase=atoms), "potential": PotentialData.from_potential(ARGON)}
         outputs, node = run_get_node(
             free_energy_process(method), code=code, parameters=orm.Dict(entries), name="fcc argon", **inputs
@@ -74,13 +74,13 @@ def compare(code, tmp_path):
         assert set(stored.get_arraynames()) == set(here.curve)
         for name, values in here.curve.items():
             np.testing.assert_allclose(stored.get_array(name), values, rtol=1e-9, atol=1e-12)
-        assert set(machine.labels) == steps_of(node)
-        return here.energy, machine.labels, node
+        assert set(runner.labels) == steps_of(node)
+        return here.energy, runner.labels, node
 
     return both
 
 
-class Counting(Machine):
+class Counting(LocalRunner):
     """Keeps the labels of what it ran."""
 
     def __init__(self, folder: Path, potential: Potential) -> None:
@@ -121,7 +121,7 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("method", anchor_names())
 def test_methods_with_dynamics(compare, method):
-    found, labels, node = compare(method, **DYNAMICS, target_error=1e-5)
+    found, labels, node = compare(method, **DYNAMICS, target_error=3e-6)
     assert found.reason == ""
     assert np.isfinite(found.gibbs_energy)
     assert {"minimise", "equilibrate", "minimise_in_mean_cell", "phonons"} < set(labels)
@@ -138,11 +138,14 @@ def test_cells_are_added_where_the_minimum_lies_outside(compare):
     assert np.isfinite(found.gibbs_energy)
 
 
+LOST = {None: "transformed: .*; now an unknown phase, Fm-3m", "harmonic": "share of imaginary phonons .*; no cell at"}
+"""What the reason says, by method."""
+
+
 @pytest.mark.parametrize("method", method_names())
 def test_a_phase_that_is_not_metastable(compare, method):
     found, _, node = compare(method, bulk("Ar", "sc", a=3.6))
-    assert "unstable from the first step" in found.reason
-    assert "; now " in found.reason
+    assert re.search(LOST.get(method, LOST[None]), found.reason)
     assert found.reason in node.exit_message
     assert node.exit_status == 410
 
@@ -152,7 +155,7 @@ def test_integration(code, tmp_path, isobars):
     given = {"temperature_step": 10.0, "pressure_step": 0.5, "path_error": 1e-3, "sweep_steps": 1000}
     temperatures, pressures, parameters = [10.0, 20.0], [0.5, 0.7], {**BRIEF, **DYNAMICS}
     wanted = Wanted(tuple(temperatures), tuple(pressures), isobars=isobars, **given)
-    here = IntegrationPlan(phase_of(FCC, ARGON), parameters, wanted).follow(Machine(tmp_path, ARGON))
+    here = IntegrationPlan(phase_of(FCC, ARGON), parameters, wanted).follow(LocalRunner(tmp_path, ARGON))
     inputs = {"structure": orm.StructureData(ase=FCC), "potential": PotentialData.from_potential(ARGON)}
     outputs, node = run_get_node(
         IntegrateWorkChain,
@@ -177,7 +180,7 @@ def test_integration(code, tmp_path, isobars):
         if expected.gap is not None:
             numbers |= {"gap": expected.gap.value, "gap_error": expected.gap.error}
         for name, value in numbers.items():
-            assert point[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
+            assert point[name] == pytest.approx(value, rel=1e-9, abs=1e-10), name
     assert any(each.gap is not None for each in here.points)
 
 

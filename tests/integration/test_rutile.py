@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aiida_polymorph.local.free_energy import phase_of
-from aiida_polymorph.local.runner import Machine
+from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
@@ -53,17 +53,17 @@ def at_size(folder: Path, atoms: int) -> Size:
     known = load_references("TiO2")
     rutile = known[list(known.column("name", "")).index("rutile")]
     potential = load_potential("matsui-akaogi")
-    machine, phase = Machine(folder, potential), phase_of(rutile, potential)
+    runner, phase = LocalRunner(folder, potential), phase_of(rutile, potential)
     asked = {
         method: FreeEnergyParameters(TEMPERATURE, 0.0, method, ERROR * KCAL_PER_MOL, target_atoms=atoms, seed=atoms)
         for method in ROUTES
     }
-    equilibration = equilibrate(phase, asked["equilibrium"], machine).found
-    crystal, static = relax_positions(equilibration.atoms, machine)
-    phonons = compute_phonons(phase, crystal, 0.01, machine)
+    equilibration = equilibrate(phase, asked["equilibrium"], runner).found
+    crystal, static = relax_positions(equilibration.atoms, runner)
+    phonons = compute_phonons(phase, crystal, 0.01, runner)
     own = own_springs(equilibration.mean_squares, TEMPERATURE)
     harmonic = (static + bulk_free_energy(phonons, TEMPERATURE) * len(crystal)) / formula_units_of(crystal.numbers)
-    outcomes = {method: load_method(method).route(crystal, own, asked[method], machine) for method in ROUTES}
+    outcomes = {method: load_method(method).route(crystal, own, asked[method], runner) for method in ROUTES}
     routes = {
         method: assemble(asked[method], equilibration, crystal, static, outcome, phonons)
         for method, outcome in outcomes.items()

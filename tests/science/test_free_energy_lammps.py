@@ -16,7 +16,7 @@ from aiida_polymorph.lammps.results import part
 from aiida_polymorph.lammps.settings import SpringsSettings
 from aiida_polymorph.lammps.tasks import LammpsFailedError
 from aiida_polymorph.local.free_energy import NotMetastableError, compute_free_energy, phase_of
-from aiida_polymorph.local.runner import Machine
+from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import Potential, load_potential
 from aiida_polymorph.references import load_references
 from aiida_polymorph.structures import formula_units_of
@@ -66,19 +66,19 @@ class Prepared:
     """A crystal in its mean cell with its phonons: what both routes start from."""
 
     def __init__(self, folder, atoms, potential, **parameters):
-        self.machine = Machine(folder, potential)
+        self.runner = LocalRunner(folder, potential)
         self.parameters = parameters
         asked = FreeEnergyParameters.from_dict(parameters)
         phase = replace(phase_of(atoms, potential), is_finite=True)
-        self.equilibration = equilibrate(phase, asked, self.machine).found
-        self.crystal, self.static = relax_positions(self.equilibration.atoms, self.machine)
+        self.equilibration = equilibrate(phase, asked, self.runner).found
+        self.crystal, self.static = relax_positions(self.equilibration.atoms, self.runner)
         self.own = own_springs(self.equilibration.mean_squares, asked.temperature)
-        self.phonons = compute_phonons(phase, self.crystal, asked.symprec, self.machine)
+        self.phonons = compute_phonons(phase, self.crystal, asked.symprec, self.runner)
         self.units = formula_units_of(self.crystal.numbers)
 
     def run(self, method, **more):
         asked = FreeEnergyParameters.from_dict({**self.parameters, "method": method, **more})
-        outcome = load_method(method).route(self.crystal, self.own, asked, self.machine)
+        outcome = load_method(method).route(self.crystal, self.own, asked, self.runner)
         return outcome, assemble(asked, self.equilibration, self.crystal, self.static, outcome, self.phonons)
 
 
@@ -121,7 +121,7 @@ def test_errors_of_a_stage_are_honest(cold):
     steps, strength = 400, float(quadrature(POINTS, 1 / STIFFNESS).points[0])
     springs = {"Ar": STIFFNESS * cold.own["Ar"]}
     settings = SpringsSettings(0.2, springs, ((strength, steps),) * 60, seed=7, **SLOW)
-    arrays = cold.machine.run(Task("springs", "springs", Sample("perfect", cold.crystal), settings)).arrays
+    arrays = cold.runner.run(Task("springs", "springs", Sample("perfect", cold.crystal), settings)).arrays
     counts = {"Ar": len(cold.crystal)}
     stages = [part(arrays, f"stage_{number:02d}") for number in range(60)]
     values, errors, *_ = np.array([stage_mean(each, strength, springs, counts, 0.2) for each in stages]).T

@@ -13,7 +13,7 @@ from aiida_polymorph.lammps.settings import SweepSettings
 from aiida_polymorph.lammps.tasks import LammpsFailedError
 from aiida_polymorph.local.free_energy import NotMetastableError, compute_free_energy, phase_of
 from aiida_polymorph.local.isobar import compute_isobar
-from aiida_polymorph.local.runner import Machine
+from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.thermodynamics.free_energy.equilibrated import equilibrate
 from aiida_polymorph.thermodynamics.free_energy.parameters import FreeEnergyParameters
@@ -160,12 +160,12 @@ def test_against_frenkel_ladd_at_both_ends(tmp_path):
 @needs_lammps
 def test_against_equilibrated_points(tmp_path):
     """Integration over four equilibrated points comes to the same within 0.1 meV; kT is 4 meV."""
-    phase, machine = phase_of(bulk("Ar", "fcc", a=5.3), ARGON), Machine(tmp_path, ARGON)
+    phase, runner = phase_of(bulk("Ar", "fcc", a=5.3), ARGON), LocalRunner(tmp_path, ARGON)
     temperatures = (20.0, 30.0, 40.0, 50.0)
     asked = [FreeEnergyParameters.from_dict({"temperature": t, **SETTINGS}) for t in temperatures]
-    points = [equilibrate(phase, each, machine).enthalpy for each in asked]
+    points = [equilibrate(phase, each, runner).enthalpy for each in asked]
     curve = SampledCurve(np.array(temperatures), *np.array(points).T)
-    ways = SweepPlan(phase, asked[0], 50.0, 5000).follow(machine).ways
+    ways = SweepPlan(phase, asked[0], 50.0, 5000).follow(runner).ways
     swept = isobar_from_sweeps(*ways, Estimate(0.0, 0.0), temperatures)
     for point in swept:
         expected = along_isobar(Estimate(0.0, 0.0), curve, 20.0, point.temperature)
