@@ -20,7 +20,7 @@ class ChemicalPotentialData(RecordData):
     @classmethod
     def from_potentials(cls, potentials: ChemicalPotentials) -> Self:
         """Make an unstored node."""
-        names, pressures = list(potentials.names), potentials.pressures.tolist()
+        names, pressures = list(potentials.names), potentials.pressures_gpa.tolist()
         return cls.from_record(potentials.to_arrays(), names=names, pressures_gpa=pressures)
 
     def to_potentials(self) -> ChemicalPotentials:

@@ -12,7 +12,7 @@ from aiida_polymorph.data.record import RecordData
 if TYPE_CHECKING:
     from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 
-ARRAYS = ("temperatures", "pressures", "stable", "probability", "above_stable", "known")
+ARRAYS = ("temperatures", "pressures_gpa", "stable", "probability", "above_stable", "known")
 
 
 class PhaseDiagramData(RecordData):
@@ -62,12 +62,9 @@ class PhaseDiagramData(RecordData):
             convention=convention,
             lines=[entry_of(line) for line in diagram.lines],
             phases=phases,
-            undecided=[
-                {**each, "temperatures_k": each.pop("temperatures"), "pressures_gpa": each.pop("pressures")}
-                for each in open_parts
-            ],
+            undecided=[{**each, "temperatures_k": each.pop("temperatures")} for each in open_parts],
             temperatures_k=[diagram.temperatures[0], diagram.temperatures[-1]],
-            pressures_gpa=[diagram.pressures[0], diagram.pressures[-1]],
+            pressures_gpa=[diagram.pressures_gpa[0], diagram.pressures_gpa[-1]],
         )
 
     def to_diagram(self) -> PhaseDiagram:

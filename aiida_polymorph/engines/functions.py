@@ -61,11 +61,11 @@ def collect_points(
     """
     engine = load_engine(scan["engine"])
     rows = []
-    for index, pressure in enumerate(scan["pressures_gpa"]):
+    for index, pressure_gpa in enumerate(scan["pressures_gpa"]):
         prefix = f"point_{index:02d}_"
         nodes = {name.removeprefix(prefix): node for name, node in outputs.items() if name.startswith(prefix)}
         failure = failures.get_dict().get(str(index))
-        rows.append(_failed(structure, failure) if failure else _read(engine, nodes, pressure, structure))
+        rows.append(_failed(structure, failure) if failure else _read(engine, nodes, pressure_gpa, structure))
     return StructureSetData.from_set(_as_set(rows, scan.get_dict()))
 
 
@@ -75,15 +75,15 @@ def join_points(**parts: StructureSetData) -> StructureSetData:
     return StructureSetData.from_set(StructureSet.concatenate([parts[name].to_set() for name in sorted(parts)]))
 
 
-def _read(engine: Any, nodes: Mapping[str, orm.Data], pressure: float, start: orm.StructureData) -> dict[str, Any]:
+def _read(engine: Any, nodes: Mapping[str, orm.Data], pressure_gpa: float, start: orm.StructureData) -> dict[str, Any]:
     try:
-        reading = engine.read(nodes, pressure)
+        reading = engine.read(nodes, pressure_gpa)
     except (KeyError, ValueError) as error:
         return _failed(start, f"not readable: {error}")
     return {
         "atoms": reading.atoms,
         "enthalpy": reading.enthalpy,
-        "max_stress_error": reading.stress_error(pressure),
+        "max_stress_error": reading.stress_error(pressure_gpa),
         "converged": True,
         "reason": "",
     }

@@ -101,8 +101,8 @@ def _parse_entry(lines: list[list[str]]) -> ResEntry:
         raise ValueError("CELL, SFAC or the atoms are missing")
     numbers = np.array([atomic_numbers[_symbol(symbols, row)] for row in rows])
     fractional = np.array([row[2:5] for row in rows], dtype=float)
-    name, pressure, enthalpy = _parse_title(title, len(rows))
-    return ResEntry(name, numbers, fractional @ cell, cell, enthalpy, pressure)
+    name, pressure_gpa, enthalpy = _parse_title(title, len(rows))
+    return ResEntry(name, numbers, fractional @ cell, cell, enthalpy, pressure_gpa)
 
 
 def _symbol(symbols: list[str], row: list[str]) -> str:
@@ -115,14 +115,14 @@ def _symbol(symbols: list[str], row: list[str]) -> str:
 def _parse_title(title: list[str], atoms: int) -> tuple[str, float, float]:
     """Return name, pressure and enthalpy; a title that isn't AIRSS's has neither of the two."""
     try:
-        pressure, enthalpy, expected = float(title[1]), float(title[3]), int(title[6])
+        pressure_gpa, enthalpy, expected = float(title[1]), float(title[3]), int(title[6])
     except (ValueError, IndexError):
         return "", np.nan, np.nan
     if expected != atoms:
         raise ValueError(f"it has {atoms} atoms, but TITL says {expected}")
     if title[0].startswith(CONVERTED):
         return "", np.nan, enthalpy or np.nan
-    return title[0], pressure, enthalpy
+    return title[0], pressure_gpa, enthalpy
 
 
 def format_res(structures: StructureSet, names: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def format_res(structures: StructureSet, names: Sequence[str]) -> str:
     return "".join(_format_entry(atoms, *values) for atoms, values in zip(structures, columns, strict=True))
 
 
-def _format_entry(atoms: Atoms, name: str, pressure: float, enthalpy: float) -> str:
+def _format_entry(atoms: Atoms, name: str, pressure_gpa: float, enthalpy: float) -> str:
     fractional = np.linalg.solve(np.asarray(atoms.cell).T, atoms.positions.T).T
     if np.linalg.det(atoms.cell) < 0:  # lengths and angles describe a right-handed cell
         fractional = -fractional
@@ -142,7 +142,7 @@ def _format_entry(atoms: Atoms, name: str, pressure: float, enthalpy: float) -> 
     title = "_".join(name.split()) or "structure"
     return "\n".join(
         [
-            f"TITL {title} {pressure} {atoms.cell.volume:.10f} {enthalpy} 0 0 {len(atoms)} (n/a) n - 1",
+            f"TITL {title} {pressure_gpa} {atoms.cell.volume:.10f} {enthalpy} 0 0 {len(atoms)} (n/a) n - 1",
             "CELL 1.54180 " + " ".join(repr(float(value)) for value in atoms.cell.cellpar()),
             "LATT -1",
             "SFAC " + " ".join(symbols),

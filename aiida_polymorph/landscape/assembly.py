@@ -223,10 +223,10 @@ def _left(phases: Sequence[Phase], table: StructureSet, at: Mapping[float, _At])
     left = []
     for phase in phases:
         origins = [(row.pressure_gpa, row.cluster) for row in phase.rows if row.cluster is not None]
-        for pressure, entry in at.items():
+        for pressure_gpa, entry in at.items():
             tried = entry.carried_here(origins) or entry.transformed(phase.name)
-            if tried and (phase.name, pressure) not in there:
-                left.append({"name": phase.name, "pressure_gpa": pressure})
+            if tried and (phase.name, pressure_gpa) not in there:
+                left.append({"name": phase.name, "pressure_gpa": pressure_gpa})
     return left
 
 
@@ -281,11 +281,11 @@ def _missed_row(entry: _At, row: int, sizes: Sequence[int]) -> dict:
 def _unfound_references(at: Mapping[float, _At], there: set[tuple[str, float]], sizes: Sequence[int]) -> list[dict]:
     """References that the search did not find at a pressure, as minima or as saddle points."""
     rows = []
-    for pressure, entry in at.items():
+    for pressure_gpa, entry in at.items():
         for reference in entry.kept():
-            if (reference.name, pressure) not in there:
+            if (reference.name, pressure_gpa) not in there:
                 saddle = entry.saddle(reference.name)
-                common = {"name": reference.name, "known": True, "pressure_gpa": pressure, "saddle": saddle}
+                common = {"name": reference.name, "known": True, "pressure_gpa": pressure_gpa, "saddle": saddle}
                 rows.append(common | _missed_row(entry, reference.row, sizes))
     return rows
 
@@ -295,8 +295,8 @@ def _to_set(rows: list[dict], sizes: Sequence[int], at: Mapping[float, _At]) -> 
     names = [name for name in (rows[0] if rows else {}) if name != "atoms"]
     columns = {name: [row[name] for row in rows] for name in names}
     transformed = [
-        {"name": state.name, "pressure_gpa": pressure, "space_group": state.space_group}
-        for pressure, entry in at.items()
+        {"name": state.name, "pressure_gpa": pressure_gpa, "space_group": state.space_group}
+        for pressure_gpa, entry in at.items()
         for state in entry.references
         if state.state == "transformed"
     ]

@@ -49,10 +49,10 @@ def propose_candidates(
         and -1).
     """
     parts = [_labelled(references, "reference")]
-    for pressure, structures in sets.items():
-        chosen = within_window(clusters[pressure], window)
+    for pressure_gpa, structures in sets.items():
+        chosen = within_window(clusters[pressure_gpa], window)
         members = structures.select([cluster.representative for cluster in chosen])
-        parts.append(_labelled(members, "carried", pressure, [cluster.label for cluster in chosen]))
+        parts.append(_labelled(members, "carried", pressure_gpa, [cluster.label for cluster in chosen]))
     perfect = StructureSet.concatenate(parts, metadata={})
     copies = rattle(perfect, displacement).with_columns(rattled=np.ones(len(perfect), dtype=bool))
     together = StructureSet.concatenate([perfect, copies])
@@ -60,14 +60,14 @@ def propose_candidates(
 
 
 def _labelled(
-    structures: StructureSet, kind: str, pressure: float = np.nan, labels: Sequence[int] | None = None
+    structures: StructureSet, kind: str, pressure_gpa: float = np.nan, labels: Sequence[int] | None = None
 ) -> StructureSet:
     n = len(structures)
     columns = {
         "kind": np.full(n, kind),
         "rattled": np.zeros(n, dtype=bool),
         "name": np.full(n, "") if kind == "carried" else structures.column("name", "").astype(str),
-        "origin_gpa": np.full(n, pressure, dtype=float),
+        "origin_gpa": np.full(n, pressure_gpa, dtype=float),
         "origin_cluster": np.full(n, -1) if labels is None else np.asarray(labels, dtype=int),
     }
     return replace(structures, columns=columns, metadata={})
@@ -79,10 +79,10 @@ def at_every_pressure(candidates: StructureSet, pressures_gpa: Sequence[float]) 
     Returns:
         The candidates with the column `pressure_gpa` added and `index` renumbered.
     """
-    chosen = [np.flatnonzero(candidates.columns["origin_gpa"] != pressure) for pressure in pressures_gpa]
-    pressures = np.repeat(np.asarray(pressures_gpa, dtype=float), [len(rows) for rows in chosen])
+    chosen = [np.flatnonzero(candidates.columns["origin_gpa"] != pressure_gpa) for pressure_gpa in pressures_gpa]
+    repeated = np.repeat(np.asarray(pressures_gpa, dtype=float), [len(rows) for rows in chosen])
     together = candidates.select(np.concatenate(chosen))
-    return together.with_columns(pressure_gpa=pressures, index=np.arange(len(together)))
+    return together.with_columns(pressure_gpa=repeated, index=np.arange(len(together)))
 
 
 def as_given(references: StructureSet, pressures_gpa: Sequence[float]) -> StructureSet:

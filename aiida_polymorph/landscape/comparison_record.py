@@ -105,8 +105,8 @@ def _harmonic_summary(comparison: Comparison, temperature: float) -> dict[str, A
         for point, value in values.items()
         if point[0] == temperature and point in other.get(phase, {})
     ]
-    harmonic, integrated, pressures = np.array(pairs, dtype=float).reshape(-1, 3).T
-    found = agreement(harmonic, integrated, pressures)
+    harmonic, integrated, pressures_gpa = np.array(pairs, dtype=float).reshape(-1, 3).T
+    found = agreement(harmonic, integrated, pressures_gpa)
     shift = float(np.mean(harmonic - integrated)) if pairs else None
     return {
         "temperature_k": temperature,
@@ -122,9 +122,9 @@ def _stable(comparison: Comparison) -> list[dict[str, Any]]:
     stable["basin"] = lowest(comparison.basin_surfaces())
     return [
         {
-            "pressure_gpa": pressure,
+            "pressure_gpa": pressure_gpa,
             "temperature_k": temperature,
-            **{source: stable[source].get((temperature, pressure)) for source in SOURCES},
+            **{source: stable[source].get((temperature, pressure_gpa)) for source in SOURCES},
         }
-        for temperature, pressure in comparison.state_points
+        for temperature, pressure_gpa in comparison.state_points
     ]

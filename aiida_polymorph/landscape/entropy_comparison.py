@@ -25,7 +25,7 @@ class EntropyPairs:
 
     Attributes:
         names: of the phases.
-        pressures: GPa, shape (n,); entropies of one pressure are relative to each other.
+        pressures_gpa: GPa, shape (n,); entropies of one pressure are relative to each other.
         basin: s_b, kB per formula unit, shape (n,).
         covariance: of `basin`, kB^2, shape (n, n).
         true: thermodynamic entropy S, kB per formula unit, shape (n,).
@@ -34,7 +34,7 @@ class EntropyPairs:
     """
 
     names: tuple[str, ...]
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     basin: np.ndarray
     covariance: np.ndarray
     true: np.ndarray
@@ -48,7 +48,7 @@ class EntropyComparison:
 
     Attributes:
         names: of the phases; those alone at their pressure are left out.
-        pressures: GPa, shape (n,).
+        pressures_gpa: GPa, shape (n,).
         true: S, shape (n,).
         true_error: shape (n,).
         basin: s_b, shape (n,).
@@ -60,7 +60,7 @@ class EntropyComparison:
     """
 
     names: tuple[str, ...]
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     true: np.ndarray
     true_error: np.ndarray
     basin: np.ndarray
@@ -73,26 +73,26 @@ class EntropyComparison:
 
 def compare_entropies(pairs: EntropyPairs) -> EntropyComparison:
     """Return the entropies relative to their means at each pressure, before and after the correction."""
-    chosen = np.flatnonzero(comparable(pairs.pressures))
-    pressures, true_error = pairs.pressures[chosen], pairs.true_error[chosen]
-    project = centring(pressures)
+    chosen = np.flatnonzero(comparable(pairs.pressures_gpa))
+    pressures_gpa, true_error = pairs.pressures_gpa[chosen], pairs.true_error[chosen]
+    project = centring(pressures_gpa)
     basin, true, enthalpy = (project @ each[chosen] for each in (pairs.basin, pairs.true, pairs.enthalpy))
     covariance = project @ pairs.covariance[np.ix_(chosen, chosen)] @ project.T
     true_covariance = project @ np.diag(true_error**2) @ project.T
     fit, corrected = None, None
-    counted = pressures[comparable(pressures, FEWEST_CORRELATED)]
+    counted = pressures_gpa[comparable(pressures_gpa, FEWEST_CORRELATED)]
     if len(counted) - len(np.unique(counted)) >= SPARE and np.ptp(enthalpy) > 1e-6:
         fit = fit_a(basin, covariance + true_covariance, enthalpy, true)
         corrected = enthalpy_correction(basin, enthalpy, fit.a)
     return EntropyComparison(
         names=tuple(pairs.names[i] for i in chosen),
-        pressures=pressures,
+        pressures_gpa=pressures_gpa,
         true=true,
         true_error=np.sqrt(np.diag(true_covariance)),
         basin=basin,
         basin_error=np.sqrt(np.diag(covariance).clip(min=0)),
         corrected=corrected,
-        before=agreement(basin, true, pressures),
-        after=None if corrected is None else agreement(corrected, true, pressures),
+        before=agreement(basin, true, pressures_gpa),
+        after=None if corrected is None else agreement(corrected, true, pressures_gpa),
         fit=fit,
     )

@@ -256,8 +256,8 @@ class _Matcher:
     def links(self) -> list[tuple[Key, Key]]:
         """Pairs of clusters that are one phase, surest first."""
         links = []
-        for (source, pressure), number in self.landed.items():
-            target = (pressure, number)
+        for (source, pressure_gpa), number in self.landed.items():
+            target = (pressure_gpa, number)
             if number < 0 or not self._same_symmetry(source, target):
                 continue
             back = self.landed.get((target, source[0]))
@@ -284,23 +284,23 @@ class _Matcher:
         return [sorted(members) for members in {id(members): members for members in group.values()}.values()]
 
     def _may_join(self, members: list[Key]) -> bool:
-        pressures = [pressure for pressure, _ in members]
+        pressures_gpa = [pressure_gpa for pressure_gpa, _ in members]
         references = {self.reference(key) for key in members} - {None}
-        return len(set(pressures)) == len(pressures) and len(references) <= 1
+        return len(set(pressures_gpa)) == len(pressures_gpa) and len(references) <= 1
 
     def rows(self, group: list[Key]) -> tuple[PhaseAt, ...]:
         found = [PhaseAt(p, i, None, float(self.at[p].enthalpies[i])) for p, i in group]
         missing = sorted(set(self.at) - {p for p, _ in group})
-        carried = [row for pressure in missing if (row := self._missed(group, pressure))]
+        carried = [row for pressure_gpa in missing if (row := self._missed(group, pressure_gpa))]
         return tuple(sorted([*found, *carried], key=lambda row: row.pressure_gpa))
 
-    def _missed(self, group: list[Key], pressure: float) -> PhaseAt | None:
+    def _missed(self, group: list[Key], pressure_gpa: float) -> PhaseAt | None:
         """The phase at a pressure where it is a minimum that the search did not find."""
         candidates = []
         for source, cluster in group:
-            if self.landed.get(((source, cluster), pressure)) != -1:
+            if self.landed.get(((source, cluster), pressure_gpa)) != -1:
                 continue
-            carried = self.carried[source, pressure]
+            carried = self.carried[source, pressure_gpa]
             row = int(np.flatnonzero(np.asarray(carried.clusters) == cluster)[0])
             if carried.space_groups[row] == self.space_group((source, cluster)):
                 change = np.linalg.norm(carried.features[row] - self.at[source].features[cluster])
@@ -308,8 +308,8 @@ class _Matcher:
         if not candidates:
             return None
         _, source, row = min(candidates)
-        enthalpy = float(self.carried[source, pressure].enthalpies[row])
-        return PhaseAt(pressure, None, (source, row), enthalpy)
+        enthalpy = float(self.carried[source, pressure_gpa].enthalpies[row])
+        return PhaseAt(pressure_gpa, None, (source, row), enthalpy)
 
 
 def _named(matcher: _Matcher, groups: list[list[Key]], rows: list[tuple[PhaseAt, ...]]) -> list[Phase]:
@@ -323,7 +323,7 @@ def _named(matcher: _Matcher, groups: list[list[Key]], rows: list[tuple[PhaseAt,
             new.append((home[0], matcher.above_lowest(home), home[1], matcher.space_group(home), phase_rows))
     counts: dict[float, int] = {}
     phases = sorted(known, key=lambda phase: phase.name)
-    for pressure, _, _, symbol, phase_rows in sorted(new, key=lambda entry: entry[:3]):
-        number = counts[pressure] = counts.get(pressure, -1) + 1
-        phases.append(Phase(phase_name(pressure, number, symbol), False, symbol, phase_rows))
+    for pressure_gpa, _, _, symbol, phase_rows in sorted(new, key=lambda entry: entry[:3]):
+        number = counts[pressure_gpa] = counts.get(pressure_gpa, -1) + 1
+        phases.append(Phase(phase_name(pressure_gpa, number, symbol), False, symbol, phase_rows))
     return phases

@@ -31,10 +31,10 @@ class _Entries:
     """Arrays of `ChemicalPotentials` under construction, one column a pressure."""
 
     names: list[str]
-    pressures: list[float]
+    pressures_gpa: list[float]
 
     def __post_init__(self) -> None:
-        shape = len(self.names), len(self.pressures)
+        shape = len(self.names), len(self.pressures_gpa)
         self.enthalpy, self.entropy, self.volume = (np.full(shape, np.nan) for _ in range(3))
         self.enthalpy_error = np.zeros(shape)
         self.covariance = np.zeros((shape[1], shape[0], shape[0]))
@@ -44,7 +44,7 @@ class _Entries:
     def frozen(self) -> ChemicalPotentials:
         return ChemicalPotentials(
             names=tuple(self.names),
-            pressures=np.array(self.pressures),
+            pressures_gpa=np.array(self.pressures_gpa),
             enthalpy=self.enthalpy,
             enthalpy_error=self.enthalpy_error,
             entropy=self.entropy,
@@ -78,17 +78,17 @@ def predict(
     """
     names = list(dict.fromkeys(phases.column("name", "").astype(str).tolist()))
     entries = _Entries(names, sorted(entropies))
-    for column, pressure in enumerate(entries.pressures):
-        rows = np.flatnonzero(phases.column("pressure_gpa") == pressure)
+    for column, pressure_gpa in enumerate(entries.pressures_gpa):
+        rows = np.flatnonzero(phases.column("pressure_gpa") == pressure_gpa)
         found = phases.column("state", "")[rows] == "found"
-        table = entropies[pressure]
+        table = entropies[pressure_gpa]
         determined = {name for name, value in zip(table.names, table.entropy, strict=True) if np.isfinite(value)}
         found &= np.array([str(name) in determined for name in phases.column("name", "")[rows]], dtype=bool)
         _enter_common(entries, phases, rows, column)
         _enter_found(entries, phases, rows[found], column, table)
-        _enter_missed(entries, phases, features, rows[~found], column, models[pressure], missed_enthalpy)
+        _enter_missed(entries, phases, features, rows[~found], column, models[pressure_gpa], missed_enthalpy)
     for entry in phases.metadata.get("left", []):
-        entries.reason[names.index(entry["name"]), entries.pressures.index(entry["pressure_gpa"])] = LEFT
+        entries.reason[names.index(entry["name"]), entries.pressures_gpa.index(entry["pressure_gpa"])] = LEFT
     return entries.frozen()
 
 

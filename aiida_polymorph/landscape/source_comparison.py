@@ -119,9 +119,9 @@ class Comparison:
         """Return the Gibbs energies of a source at all state points, where need be from the pressures around."""
         return interpolated_values(self.measured[source], self.state_points)
 
-    def basin_entropy(self, phase: str, pressure: float) -> Estimate | None:
+    def basin_entropy(self, phase: str, pressure_gpa: float) -> Estimate | None:
         """Return the basin entropy of a phase at a searched pressure, kB per formula unit; None where unknown."""
-        entry = self._basin_entry(phase, pressure)
+        entry = self._basin_entry(phase, pressure_gpa)
         if entry is None or self.basin is None:
             return None
         row, column = entry
@@ -130,7 +130,7 @@ class Comparison:
 
     def entropies(self, temperature: float) -> EntropyComparison:
         """Return basin entropies beside those by integration at a temperature, at the searched pressures."""
-        names, entries, true, pressures = [], [], [], []
+        names, entries, true, pressures_gpa = [], [], [], []
         for phase in self.phases:
             for point in self.state_points:
                 found = self.at("integration", phase, point)
@@ -139,11 +139,11 @@ class Comparison:
                     names.append(phase)
                     entries.append(where)
                     true.append(found.entropy)
-                    pressures.append(point[1])
-        return compare_entropies(self._pairs(names, entries, true, np.array(pressures, dtype=float)))
+                    pressures_gpa.append(point[1])
+        return compare_entropies(self._pairs(names, entries, true, np.array(pressures_gpa, dtype=float)))
 
     def _pairs(
-        self, names: list[str], entries: list[tuple[int, int]], true: list[Estimate], pressures: np.ndarray
+        self, names: list[str], entries: list[tuple[int, int]], true: list[Estimate], pressures_gpa: np.ndarray
     ) -> EntropyPairs:
         if self.basin is None or not names:
             nothing = np.zeros(0)
@@ -153,14 +153,14 @@ class Comparison:
         same = columns[:, None] == columns[None, :]
         covariance = self.basin.entropy_covariance[columns[:, None], rows[:, None], rows[None, :]] * same
         basin, enthalpy = (getattr(self.basin, name)[rows, columns] for name in ("entropy", "enthalpy"))
-        return EntropyPairs(tuple(names), pressures, basin, covariance, values, errors, enthalpy)
+        return EntropyPairs(tuple(names), pressures_gpa, basin, covariance, values, errors, enthalpy)
 
-    def _basin_entry(self, phase: str, pressure: float) -> tuple[int, int] | None:
+    def _basin_entry(self, phase: str, pressure_gpa: float) -> tuple[int, int] | None:
         """Return row and column of a phase that was found at a searched pressure and has a basin entropy there."""
         if self.basin is None or phase not in self.basin.names:
             return None
         row = self.basin.names.index(phase)
-        columns = np.flatnonzero(np.isclose(self.basin.pressures, pressure, atol=1e-6))
+        columns = np.flatnonzero(np.isclose(self.basin.pressures_gpa, pressure_gpa, atol=1e-6))
         if not len(columns) or self.basin.method[row, columns[0]] != "basin":
             return None
         return (row, int(columns[0])) if np.isfinite(self.basin.entropy[row, columns[0]]) else None
@@ -198,25 +198,25 @@ def known_values(measured: Mapping[str, Mapping[StatePoint, Measured]]) -> dict[
 
 
 def along_pressure(
-    entries: Mapping[StatePoint, Measured], temperature: float, pressures: np.ndarray
+    entries: Mapping[StatePoint, Measured], temperature: float, pressures_gpa: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Gibbs energies of one phase over pressure, and their errors, nan where the phase is not metastable.
 
     Args:
         entries: of the phase, by state point.
         temperature: K.
-        pressures: GPa, shape (m,).
+        pressures_gpa: GPa, shape (m,).
 
     Returns:
         eV per formula unit, shape (m,) each.
     """
     at = sorted(point for point in entries if point[0] == temperature)
     if not at:
-        return np.full(len(pressures), np.nan), np.full(len(pressures), np.nan)
+        return np.full(len(pressures_gpa), np.nan), np.full(len(pressures_gpa), np.nan)
     unknown = Estimate(np.nan, np.nan)
     values, errors = np.array([entries[point].gibbs_energy or unknown for point in at]).T
     volumes = np.array([entries[point].volume for point in at])
-    return between(np.array([point[1] for point in at]), values, errors, volumes, pressures)
+    return between(np.array([point[1] for point in at]), values, errors, volumes, pressures_gpa)
 
 
 def interpolated_values(
@@ -225,11 +225,11 @@ def interpolated_values(
     """Return phase -> state point -> Gibbs energy, eV per formula unit, at all state points or between them."""
     found: dict[str, dict[StatePoint, Estimate]] = {phase: {} for phase in measured}
     for temperature in dict.fromkeys(point[0] for point in state_points):
-        pressures = np.array([point[1] for point in state_points if point[0] == temperature])
+        pressures_gpa = np.array([point[1] for point in state_points if point[0] == temperature])
         for phase, entries in measured.items():
-            values, errors = along_pressure(entries, temperature, pressures)
+            values, errors = along_pressure(entries, temperature, pressures_gpa)
             for i in np.flatnonzero(np.isfinite(values)):
-                point = (temperature, float(pressures[i]))
+                point = (temperature, float(pressures_gpa[i]))
                 found[phase][point] = Estimate(float(values[i]), float(errors[i]))
     return found
 

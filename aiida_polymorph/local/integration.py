@@ -60,7 +60,7 @@ def compute_gibbs_energies(
     """
     wanted = Wanted(
         temperatures=tuple(temperatures),
-        pressures=tuple(pressures_gpa),
+        pressures_gpa=tuple(pressures_gpa),
         temperature_step=temperature_step,
         pressure_step=pressure_step_gpa,
         path_error=path_error,

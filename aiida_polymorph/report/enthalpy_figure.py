@@ -86,14 +86,14 @@ def _panels(number: int) -> tuple[Figure, list[Axes]]:
 
 def _limits(ax: Axes, methods: Mapping[str, Mapping[str, EnthalpyCurve]], relative_to: str, window: float) -> None:
     """Show all that is below the reference phase and `window` above the lowest, with room for strip and crosses."""
-    pressures = np.concatenate([curve.pressures_gpa for phases in methods.values() for curve in phases.values()])
-    low, high = (pressures.min(), pressures.max()) if len(pressures) else (0.0, 1.0)
+    pressures_gpa = np.concatenate([curve.pressures_gpa for phases in methods.values() for curve in phases.values()])
+    low, high = (pressures_gpa.min(), pressures_gpa.max()) if len(pressures_gpa) else (0.0, 1.0)
     margin = 0.03 * (high - low) or 1.0
     ax.set_xlim(low - margin, high + margin)
     if high == low:
         ax.set_xticks([low])
     values = [
-        np.array([relative(curve, phases[relative_to], np.unique(pressures)) for curve in phases.values()])
+        np.array([relative(curve, phases[relative_to], np.unique(pressures_gpa)) for curve in phases.values()])
         for phases in methods.values()
         if relative_to in phases
     ]

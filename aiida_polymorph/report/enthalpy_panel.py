@@ -29,9 +29,9 @@ CROSS = 0.028
 """Height of a row of crosses, likewise."""
 
 
-def relative(curve: EnthalpyCurve, base: EnthalpyCurve, pressures: np.ndarray) -> np.ndarray:
+def relative(curve: EnthalpyCurve, base: EnthalpyCurve, pressures_gpa: np.ndarray) -> np.ndarray:
     """Return the enthalpy of a phase less that of another one, eV per formula unit, interpolated where need be."""
-    return curve.interpolate(pressures) - base.interpolate(pressures)
+    return curve.interpolate(pressures_gpa) - base.interpolate(pressures_gpa)
 
 
 def enthalpy_panel(ax: Axes, phases: Mapping[str, EnthalpyCurve], relative_to: str, look: Looks) -> None:
@@ -66,23 +66,23 @@ def _spans(curve: EnthalpyCurve, failed: np.ndarray, low: float, high: float) ->
 
 
 def _points(ax: Axes, curve: EnthalpyCurve, base: EnthalpyCurve, colour: str, marker: str) -> None:
-    pressures = curve.pressures_gpa[curve.known]
-    values = relative(curve, base, pressures)
-    exact = np.isfinite(base.at(pressures))
+    pressures_gpa = curve.pressures_gpa[curve.known]
+    values = relative(curve, base, pressures_gpa)
+    exact = np.isfinite(base.at(pressures_gpa))
     for chosen, fill in ((exact, colour), (~exact, "white")):
         style: dict[str, Any] = {"ms": 3.8, "color": colour, "markerfacecolor": fill, "mew": 0.8}
-        ax.plot(pressures[chosen], values[chosen], marker, zorder=4, **style)
+        ax.plot(pressures_gpa[chosen], values[chosen], marker, zorder=4, **style)
 
 
 def _crosses(ax: Axes, phases: Mapping[str, EnthalpyCurve], look: Looks) -> None:
     """Mark points that failed above the strip, those at the same pressure on top of each other."""
     rows: dict[float, int] = {}
     for name, curve in phases.items():
-        for pressure in curve.pressures_gpa[~curve.known]:
-            rows[pressure] = rows.get(pressure, 0) + 1
-            place = STRIP + CROSS * rows[pressure]
+        for pressure_gpa in curve.pressures_gpa[~curve.known]:
+            rows[pressure_gpa] = rows.get(pressure_gpa, 0) + 1
+            place = STRIP + CROSS * rows[pressure_gpa]
             style: dict[str, Any] = {"ms": 3.4, "mew": 1.1, "color": look[name][0], "clip_on": False}
-            ax.plot(pressure, place, "x", transform=ax.get_xaxis_transform(), zorder=5, **style)
+            ax.plot(pressure_gpa, place, "x", transform=ax.get_xaxis_transform(), zorder=5, **style)
 
 
 def stable_strip(ax: Axes, stable: StableSequence, look: Looks) -> None:
@@ -102,8 +102,8 @@ def stable_strip(ax: Axes, stable: StableSequence, look: Looks) -> None:
         }
         ax.add_patch(Rectangle((start, 0.0), width, STRIP, label=stable_range.phase, **style))
     gap = 21 / 72 / (ax.get_window_extent().width / ax.figure.dpi) * (high - low)
-    pressures = np.array([each.pressure_gpa for each in stable.transitions])
-    for change, place in zip(stable.transitions, spread(pressures, gap, low, high), strict=True):
+    pressures_gpa = np.array([each.pressure_gpa for each in stable.transitions])
+    for change, place in zip(stable.transitions, spread(pressures_gpa, gap, low, high), strict=True):
         ax.axvline(change.pressure_gpa, color="0.55", lw=0.6, zorder=1)
         about = "\N{ALMOST EQUAL TO}" if change.across_missing else ""
         ax.annotate(

@@ -38,8 +38,8 @@ def entropy_panels(
         panels.append((f"$s_b - aH$, {a}", found.corrected, found.after))
     for ax, (title, values, agreement) in zip(axes, panels, strict=False):
         ax.axline((0.0, 0.0), slope=1.0, color="0.6", lw=0.8, zorder=1)
-        for marker, pressure in zip(MARKERS, np.unique(found.pressures), strict=False):
-            for i in np.flatnonzero(found.pressures == pressure):
+        for marker, pressure_gpa in zip(MARKERS, np.unique(found.pressures_gpa), strict=False):
+            for i in np.flatnonzero(found.pressures_gpa == pressure_gpa):
                 style: dict[str, Any] = {
                     "color": look[found.names[i]][0],
                     "ms": 5.0,
@@ -78,12 +78,12 @@ def _entropy_legend(ax: Axes, found: EntropyComparison, look: Looks) -> None:
 
     names = list(dict.fromkeys(found.names))
     handles = [Line2D([], [], ls="", marker="o", ms=5.0, color=look[name][0], mew=0.0) for name in names]
-    pressures = np.unique(found.pressures)
+    pressures_gpa = np.unique(found.pressures_gpa)
     handles += [
         Line2D([], [], ls="", marker=marker, ms=5.0, color="0.5", mew=0.0)
-        for marker, _ in zip(MARKERS, pressures, strict=False)
+        for marker, _ in zip(MARKERS, pressures_gpa, strict=False)
     ]
-    labels = [*names, *(f"{pressure:g} GPa" for pressure in pressures)]
+    labels = [*names, *(f"{pressure_gpa:g} GPa" for pressure_gpa in pressures_gpa)]
     legend = ax.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7.5, frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -28,8 +28,11 @@ def phase_regions(diagram: PhaseDiagram, ax: Axes, order: Sequence[str] = ()) ->
     present = [int(i) for i in np.unique(diagram.stable) if i >= 0]
     looks = phase_looks((diagram.names[i] for i in present), order or diagram.names)
     image = _shades(diagram, {i: looks[diagram.names[i]][0] for i in present})
-    ax.pcolormesh(diagram.pressures, diagram.temperatures, image, shading="nearest", rasterized=True)
-    ax.set(xlim=(diagram.pressures[0], diagram.pressures[-1]), ylim=(diagram.temperatures[0], diagram.temperatures[-1]))
+    ax.pcolormesh(diagram.pressures_gpa, diagram.temperatures, image, shading="nearest", rasterized=True)
+    ax.set(
+        xlim=(diagram.pressures_gpa[0], diagram.pressures_gpa[-1]),
+        ylim=(diagram.temperatures[0], diagram.temperatures[-1]),
+    )
     for line in diagram.lines:
         error = np.where(np.isfinite(line.errors_gpa), line.errors_gpa, 0.0)
         rising = np.argsort(line.temperatures, kind="stable")
@@ -61,7 +64,7 @@ def _centre(diagram: PhaseDiagram, phase: int) -> tuple[float, float]:
     cells = np.pad(diagram.stable == phase, 1)
     depth = distance_transform_edt(cells)[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(diagram.pressures[column]), float(diagram.temperatures[row])
+    return float(diagram.pressures_gpa[column]), float(diagram.temperatures[row])
 
 
 def _region_labels(ax: Axes, diagram: PhaseDiagram, centres: np.ndarray, names: Sequence[str]) -> None:
@@ -90,10 +93,10 @@ def _region_labels(ax: Axes, diagram: PhaseDiagram, centres: np.ndarray, names: 
 
 def _inside(diagram: PhaseDiagram, corners: np.ndarray, phase: int) -> bool:
     """Whether a box of the plot shows nothing but that phase."""
-    margin = np.array([np.diff(diagram.pressures).max(), np.diff(diagram.temperatures).max()])
+    margin = np.array([np.diff(diagram.pressures_gpa).max(), np.diff(diagram.temperatures).max()])
     (p0, t0), (p1, t1) = corners + np.outer([-1, 1], margin)
-    columns = np.flatnonzero((diagram.pressures >= p0) & (diagram.pressures <= p1))
+    columns = np.flatnonzero((diagram.pressures_gpa >= p0) & (diagram.pressures_gpa <= p1))
     rows = np.flatnonzero((diagram.temperatures >= t0) & (diagram.temperatures <= t1))
-    fits = p0 >= diagram.pressures[0] and p1 <= diagram.pressures[-1]
+    fits = p0 >= diagram.pressures_gpa[0] and p1 <= diagram.pressures_gpa[-1]
     fits &= t0 >= diagram.temperatures[0] and t1 <= diagram.temperatures[-1]
     return bool(fits and (diagram.stable[np.ix_(rows, columns)] == phase).all())

@@ -25,14 +25,14 @@ class Curves:
     """Chemical potentials relative to one phase at one temperature: f phases, p pressures.
 
     Attributes:
-        pressures: GPa, shape (p,).
+        pressures_gpa: GPa, shape (p,).
         relative: eV per formula unit, shape (f, p).
         error: of the difference, shape (f, p).
         method: shape (f, p).
         above_hull: eV per formula unit, shape (f, p).
     """
 
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     relative: np.ndarray
     error: np.ndarray
     method: np.ndarray
@@ -40,7 +40,7 @@ class Curves:
 
 
 def relative_curves(
-    potentials: ChemicalPotentials, temperature: float, relative_to: str, pressures: np.ndarray
+    potentials: ChemicalPotentials, temperature: float, relative_to: str, pressures_gpa: np.ndarray
 ) -> Curves:
     """Return the chemical potentials of all phases relative to one of them.
 
@@ -50,9 +50,9 @@ def relative_curves(
     if relative_to not in potentials.names:
         raise ValueError(f"phase {relative_to!r} is not among {', '.join(potentials.names)}")
     phase = list(potentials.names).index(relative_to)
-    at = [potentials.evaluate(temperature, pressure) for pressure in pressures]
+    at = [potentials.evaluate(temperature, pressure_gpa) for pressure_gpa in pressures_gpa]
     return Curves(
-        pressures=np.asarray(pressures, dtype=float),
+        pressures_gpa=np.asarray(pressures_gpa, dtype=float),
         relative=np.array([e.mu - e.mu[phase] for e in at]).T,
         error=np.array([e.error_relative_to(phase) for e in at]).T,
         method=np.array([e.method for e in at]).T,
@@ -64,7 +64,7 @@ def reference_phase(potentials: ChemicalPotentials, temperature: float, preferre
     """Return the phase to draw relative to: the preferred one, else one known everywhere and lowest in the mean."""
     if preferred in potentials.names:
         return str(preferred)
-    at = [potentials.evaluate(temperature, pressure) for pressure in potentials.pressures]
+    at = [potentials.evaluate(temperature, pressure_gpa) for pressure_gpa in potentials.pressures_gpa]
     above = np.array([e.above_hull for e in at])
     found = (potentials.method == "basin").sum(axis=1)
     mean = np.where(np.isfinite(above).any(axis=0), np.nansum(above, axis=0), np.inf)
@@ -102,11 +102,11 @@ def chemical_potentials(
         order: names of all phases of the profile, for their colours, see `colours.phase_looks`.
     """
     reference = reference_phase(potentials, temperature, relative_to)
-    lowest, highest = potentials.pressures[[0, -1]]
+    lowest, highest = potentials.pressures_gpa[[0, -1]]
     if lowest == highest:
         lowest, highest = lowest - 5.0, highest + 5.0
     curves = relative_curves(potentials, temperature, reference, np.linspace(lowest, highest, 121))
-    marks = relative_curves(potentials, temperature, reference, potentials.pressures)
+    marks = relative_curves(potentials, temperature, reference, potentials.pressures_gpa)
     names = list(potentials.names)
     drawn = [names.index(name) for name in (phases if phases is not None else names) if name in names]
     closest = {i: np.nanmin(np.append(curves.above_hull[i], np.inf)) for i in drawn}
@@ -131,7 +131,7 @@ def _window(ax: Axes, curves: Curves, window: float) -> None:
     hull = curves.relative - curves.above_hull
     low, high = (np.nanmin(hull), np.nanmax(hull)) if np.isfinite(hull).any() else (0.0, 0.0)
     low, high = low - 0.08 * window, max(high, low + 0.3 * window) + window
-    ax.set(xlim=(curves.pressures[0], curves.pressures[-1]), ylim=(low, high))
+    ax.set(xlim=(curves.pressures_gpa[0], curves.pressures_gpa[-1]), ylim=(low, high))
 
 
 def _curve(ax: Axes, curves: Curves, phase: int, colour: str, width: float, band: bool = False) -> None:
@@ -141,10 +141,12 @@ def _curve(ax: Axes, curves: Curves, phase: int, colour: str, width: float, band
     for method, run in groupby(curves.method[phase]):
         stop = start + len(list(run))
         part = slice(start, min(stop + 1, len(y)))
-        ax.plot(curves.pressures[part], y[part], LINES[method] or "-", color=colour, lw=width, zorder=3 if band else 1)
+        ax.plot(
+            curves.pressures_gpa[part], y[part], LINES[method] or "-", color=colour, lw=width, zorder=3 if band else 1
+        )
         start = stop
     if band:
-        ax.fill_between(curves.pressures, y - error, y + error, color=colour, alpha=0.13, lw=0, zorder=2)
+        ax.fill_between(curves.pressures_gpa, y - error, y + error, color=colour, alpha=0.13, lw=0, zorder=2)
 
 
 def _marks(ax: Axes, marks: Curves, phase: int, colour: str, marker: str) -> None:
@@ -153,7 +155,7 @@ def _marks(ax: Axes, marks: Curves, phase: int, colour: str, marker: str) -> Non
     found = marks.method[phase] == "basin"
     inside = (marks.relative[phase] >= low) & (marks.relative[phase] <= high)
     for chosen, fill in ((found & inside, colour), (~found & inside, "white")):
-        x, y = marks.pressures[chosen], marks.relative[phase][chosen]
+        x, y = marks.pressures_gpa[chosen], marks.relative[phase][chosen]
         ax.plot(x, y, marker, ms=4.5, color=colour, markerfacecolor=fill, markeredgewidth=1.0, clip_on=False, zorder=4)
 
 
@@ -161,7 +163,7 @@ def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequenc
     """Name each curve at its right end, beside the axes; a curve that leaves the plot, where it is last seen."""
     low, high = ax.get_ylim()
     visible = [np.flatnonzero((curves.relative[i] >= low) & (curves.relative[i] <= high)) for i in drawn]
-    last = len(curves.pressures) - 1
+    last = len(curves.pressures_gpa) - 1
     ends = [k for k, seen in enumerate(visible) if len(seen) and seen[-1] == last]
     inner = [k for k, seen in enumerate(visible) if len(seen) and seen[-1] < last]
     gap = 9.5 / 72 / (ax.get_window_extent().height / ax.figure.dpi) * (high - low)
@@ -169,7 +171,7 @@ def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequenc
     for k, height in zip(ends, heights, strict=True):
         ax.annotate(
             names[k],
-            (curves.pressures[last], curves.relative[drawn[k]][last]),
+            (curves.pressures_gpa[last], curves.relative[drawn[k]][last]),
             xytext=(1.045, (height - low) / (high - low)),
             textcoords="axes fraction",
             fontsize=7.5,
@@ -181,9 +183,11 @@ def _curve_labels(ax: Axes, curves: Curves, drawn: Sequence[int], names: Sequenc
         )
     places = [visible[k][int(0.92 * (len(visible[k]) - 1))] for k in inner]
     obstacles = [
-        np.column_stack([curves.pressures, curves.relative[i]])[np.isfinite(curves.relative[i])] for i in drawn
+        np.column_stack([curves.pressures_gpa, curves.relative[i]])[np.isfinite(curves.relative[i])] for i in drawn
     ]
-    points = np.array([[curves.pressures[p], curves.relative[drawn[k]][p]] for k, p in zip(inner, places, strict=True)])
+    points = np.array(
+        [[curves.pressures_gpa[p], curves.relative[drawn[k]][p]] for k, p in zip(inner, places, strict=True)]
+    )
     label_points(
         ax,
         points.reshape(-1, 2),

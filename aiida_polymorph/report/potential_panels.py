@@ -55,7 +55,7 @@ def sources_at(comparison: Comparison, temperature: float) -> list[str]:
 
 
 def potential_curves(
-    comparison: Comparison, source: str, temperature: float, pressures: np.ndarray
+    comparison: Comparison, source: str, temperature: float, pressures_gpa: np.ndarray
 ) -> dict[str, PotentialCurve]:
     """Return the chemical potentials of a source relative to the reference phase, without phases it knows nowhere.
 
@@ -63,7 +63,7 @@ def potential_curves(
         comparison: of all sources.
         source: one of `comparison.SOURCES`.
         temperature: K.
-        pressures: rising, GPa, shape (m,).
+        pressures_gpa: rising, GPa, shape (m,).
     """
     known = {
         phase: {place[1]: value for place, value in values.items() if place[0] == temperature}
@@ -71,15 +71,15 @@ def potential_curves(
     }
     known = {phase: marks for phase, marks in known.items() if marks}
     if source == "basin":
-        return _basin_curves(comparison, temperature, pressures, known)
-    lines = {phase: along_pressure(comparison.measured[source][phase], temperature, pressures) for phase in known}
+        return _basin_curves(comparison, temperature, pressures_gpa, known)
+    lines = {phase: along_pressure(comparison.measured[source][phase], temperature, pressures_gpa) for phase in known}
     base = lines.get(comparison.relative_to)
     if base is None:
         return {}
     return {
         phase: PotentialCurve(
             values - base[0],
-            np.zeros(len(pressures)) if phase == comparison.relative_to else np.hypot(errors, base[1]),
+            np.zeros(len(pressures_gpa)) if phase == comparison.relative_to else np.hypot(errors, base[1]),
             known[phase],
         )
         for phase, (values, errors) in lines.items()
@@ -87,14 +87,14 @@ def potential_curves(
 
 
 def _basin_curves(
-    comparison: Comparison, temperature: float, pressures: np.ndarray, known: Mapping[str, Mapping[float, Estimate]]
+    comparison: Comparison, temperature: float, pressures_gpa: np.ndarray, known: Mapping[str, Mapping[float, Estimate]]
 ) -> dict[str, PotentialCurve]:
     table = comparison.basin
     if table is None or not known:
         return {}
-    curves = relative_curves(table, temperature, comparison.relative_to, pressures)
+    curves = relative_curves(table, temperature, comparison.relative_to, pressures_gpa)
     base = curves.method[table.names.index(comparison.relative_to)] == "basin"
-    searched = set(table.pressures.tolist())
+    searched = set(table.pressures_gpa.tolist())
     found = {}
     for phase, marks in known.items():
         row = table.names.index(phase)
@@ -102,7 +102,7 @@ def _basin_curves(
         found[phase] = PotentialCurve(
             np.where(there, curves.relative[row], np.nan),
             curves.error[row],
-            {pressure: value for pressure, value in marks.items() if pressure in searched},
+            {pressure_gpa: value for pressure_gpa, value in marks.items() if pressure_gpa in searched},
         )
     return found
 
@@ -123,15 +123,15 @@ def potential_panels(
     """
     sources = sources_at(comparison, temperature)
     shown = [place for source in sources for values in comparison.relative[source].values() for place in values]
-    searched = [pressure for t, pressure in shown if t == temperature] or [0.0]
+    searched = [pressure_gpa for t, pressure_gpa in shown if t == temperature] or [0.0]
     low, high = min(searched), max(searched)
-    pressures = np.unique([*np.linspace(low, high, POINTS), *searched])
-    panels = [potential_curves(comparison, source, temperature, pressures) for source in sources]
+    pressures_gpa = np.unique([*np.linspace(low, high, POINTS), *searched])
+    panels = [potential_curves(comparison, source, temperature, pressures_gpa) for source in sources]
     limits = _limits([curve for curves in panels for curve in curves.values()])
     look = phase_looks(comparison.phases, order)
     for ax, source, curves in zip(axes, sources, panels, strict=True):
         for phase, curve in curves.items():
-            _draw_curve(ax, pressures, curve, *look[phase])
+            _draw_curve(ax, pressures_gpa, curve, *look[phase])
         margin = 0.02 * (high - low) or 1.0
         ax.set(xlim=(low - margin, high + margin), ylim=limits, xlabel="pressure, GPa")
         ax.set_title(f"{TITLES[source]}, {temperature:g} K", fontsize=9, loc="left")
@@ -148,12 +148,12 @@ def potential_panels(
     return axes
 
 
-def _draw_curve(ax: Axes, pressures: np.ndarray, curve: PotentialCurve, colour: str, marker: str) -> None:
-    ax.plot(pressures, curve.values, color=colour, lw=1.2, zorder=3)
+def _draw_curve(ax: Axes, pressures_gpa: np.ndarray, curve: PotentialCurve, colour: str, marker: str) -> None:
+    ax.plot(pressures_gpa, curve.values, color=colour, lw=1.2, zorder=3)
     low, high = curve.values - curve.errors, curve.values + curve.errors
-    ax.fill_between(pressures, low, high, color=colour, alpha=0.18, lw=0, zorder=2)
+    ax.fill_between(pressures_gpa, low, high, color=colour, alpha=0.18, lw=0, zorder=2)
     at = sorted(curve.marks)
-    values, errors = np.array([curve.marks[pressure] for pressure in at], dtype=float).reshape(-1, 2).T
+    values, errors = np.array([curve.marks[pressure_gpa] for pressure_gpa in at], dtype=float).reshape(-1, 2).T
     ax.errorbar(at, values, errors, fmt=marker, ms=3.8, color=colour, elinewidth=0.8, mew=0.0, zorder=4)
 
 

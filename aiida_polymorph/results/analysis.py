@@ -192,16 +192,16 @@ def phase_rows(
     searched = [node.pressure_gpa for node in by_pressure(outputs.landscapes).values()]
     chosen = searched if pressure_gpa is None else [float(pressure_gpa)]
     rows: list[dict[str, Any]] = []
-    for pressure in chosen:
-        if pressure in searched:
-            entropy = basin_entropy_at(outputs, pressure)
-            here = _rows_at(phases, pressure, entropy)
+    for at_gpa in chosen:
+        if at_gpa in searched:
+            entropy = basin_entropy_at(outputs, at_gpa)
+            here = _rows_at(phases, at_gpa, entropy)
         elif temperature is None:
-            raise ValueError(f"pressure {pressure:g} GPa was not searched; searched are {searched}: give a temperature")
+            raise ValueError(f"pressure {at_gpa:g} GPa was not searched; searched are {searched}: give a temperature")
         else:
-            here = _unsearched_rows(phases, pressure)
+            here = _unsearched_rows(phases, at_gpa)
         if temperature is not None:
-            here = with_chemical_potentials(here, outputs.chemical_potentials, pressure, temperature)
+            here = with_chemical_potentials(here, outputs.chemical_potentials, at_gpa, temperature)
         rows += here
     return plain(rows)
 
@@ -212,8 +212,8 @@ def basin_entropy_at(outputs: Any, pressure_gpa: float) -> BasinEntropyData:
     return next(node for node in nodes if node.value("pressure_gpa") == pressure_gpa)
 
 
-def _rows_at(phases: StructureSet, pressure: float, entropy: BasinEntropyData) -> list[dict[str, Any]]:
-    rows = np.flatnonzero(phases.column("pressure_gpa") == pressure)
+def _rows_at(phases: StructureSet, pressure_gpa: float, entropy: BasinEntropyData) -> list[dict[str, Any]]:
+    rows = np.flatnonzero(phases.column("pressure_gpa") == pressure_gpa)
     known = {name: (*pair, entropy.reasons().get(name)) for name, pair in entropy.by_name().items()}
     entries = [_row(phases, int(i), known) for i in rows]
     return sorted(entries, key=lambda row: row["enthalpy_ev_per_formula_unit"])
@@ -246,7 +246,7 @@ def _row(
     }
 
 
-def _unsearched_rows(phases: StructureSet, pressure: float) -> list[dict[str, Any]]:
+def _unsearched_rows(phases: StructureSet, pressure_gpa: float) -> list[dict[str, Any]]:
     empty = dict.fromkeys(
         (
             "space_group",
@@ -262,21 +262,21 @@ def _unsearched_rows(phases: StructureSet, pressure: float) -> list[dict[str, An
     empty |= {"basin_entropy_reason": NOT_SEARCHED, "saddle_reason": NOT_SEARCHED}
     known = dict(zip(phases.column("name", "").tolist(), phases.column("known", False).tolist(), strict=True))
     return [
-        {"name": name, "known": is_known, "pressure_gpa": pressure, "found": {}, **empty}
+        {"name": name, "known": is_known, "pressure_gpa": pressure_gpa, "found": {}, **empty}
         for name, is_known in known.items()
     ]
 
 
 def with_chemical_potentials(
-    rows: list[dict[str, Any]], node: ChemicalPotentialData, pressure: float, temperature: float
+    rows: list[dict[str, Any]], node: ChemicalPotentialData, pressure_gpa: float, temperature: float
 ) -> list[dict[str, Any]]:
     """Return rows of one pressure with chemical potentials added, lowest first, unknown last.
 
     The error is that of the difference from the stable phase; for the stable phase itself from its closest rival.
     """
     potentials = node.to_potentials()
-    evaluation = potentials.evaluate(temperature, pressure)
-    condition = potentials.at_pressure(pressure)
+    evaluation = potentials.evaluate(temperature, pressure_gpa)
+    condition = potentials.at_pressure(pressure_gpa)
     errors = relative_errors(evaluation)
     place = {name: i for i, name in enumerate(potentials.names)}
     added = [row | _thermal(evaluation, condition, errors, place.get(row["name"]), row) for row in rows]

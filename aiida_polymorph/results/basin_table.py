@@ -66,7 +66,7 @@ def table_of(phases: StructureSet, source: str) -> ChemicalPotentials:
     method[rows, columns] = "basin"
     return ChemicalPotentials(
         names=tuple(str(name) for name in names),
-        pressures=pressures,
+        pressures_gpa=pressures,
         enthalpy=filled(phases.enthalpy_per_formula_unit, np.nan),
         enthalpy_error=np.zeros(shape),
         entropy=filled(phases.column("basin_entropy_kb"), np.nan),

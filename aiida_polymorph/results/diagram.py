@@ -199,7 +199,7 @@ def stable_rows(diagram: PhaseDiagram) -> list[dict[str, Any]]:
             "probability": float(diagram.probability[i, j]) if diagram.stable[i, j] >= 0 else None,
         }
         for i, temperature in enumerate(diagram.temperatures)
-        for j, pressure in enumerate(diagram.pressures)
+        for j, pressure in enumerate(diagram.pressures_gpa)
     ]
 
 
@@ -216,7 +216,7 @@ def _sequence(diagram: PhaseDiagram, row: int) -> str:
     ends = np.append(starts[1:] - 1, len(stable) - 1)
     return ", ".join(
         f"{diagram.names[stable[start]] if stable[start] >= 0 else 'unknown'} "
-        f"{diagram.pressures[start]:.3g} to {diagram.pressures[end]:.3g}"
+        f"{diagram.pressures_gpa[start]:.3g} to {diagram.pressures_gpa[end]:.3g}"
         for start, end in zip(starts, ends, strict=True)
     )
 

@@ -230,7 +230,7 @@ def explain(analysis: orm.ProcessNode, phase: str, pressure_gpa: float, temperat
         raise ValueError(f"there is no phase {phase!r}; known are {', '.join(potentials.names)}")
     landscapes = by_pressure(outputs.landscapes)
     searched = {node.pressure_gpa: key for key, node in landscapes.items()}
-    nearest = min(searched, key=lambda pressure: abs(pressure - pressure_gpa))
+    nearest = min(searched, key=lambda each: abs(each - pressure_gpa))
     rows = phase_rows(analysis, pressure_gpa, temperature)
     row = next((row for row in rows if row["name"] == phase), None)
     if row is None:
@@ -273,13 +273,13 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _around(searched: list[float], pressure: float) -> list[float]:
-    lower = [p for p in searched if p < pressure][-1:]
-    return lower + [p for p in searched if p > pressure][:1]
+def _around(searched: list[float], pressure_gpa: float) -> list[float]:
+    lower = [p for p in searched if p < pressure_gpa][-1:]
+    return lower + [p for p in searched if p > pressure_gpa][:1]
 
 
-def _representative(phases: StructureSet, name: str, pressure: float) -> str | None:
-    rows = np.flatnonzero((phases.column("name", "") == name) & (phases.column("pressure_gpa") == pressure))
+def _representative(phases: StructureSet, name: str, pressure_gpa: float) -> str | None:
+    rows = np.flatnonzero((phases.column("name", "") == name) & (phases.column("pressure_gpa") == pressure_gpa))
     if len(rows) == 0 or phases.columns["index"][rows[0]] < 0:
         return None
     return f"structure with index {phases.columns['index'][rows[0]]} of the search"

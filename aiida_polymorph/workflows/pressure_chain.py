@@ -30,16 +30,18 @@ POINT = "point_"
 """What the label of a relaxation begins with; its pressure's index and the number of the attempt follow."""
 
 
-def outwards(pressures: Sequence[float], start: float | None) -> list[int]:
+def outwards(pressures_gpa: Sequence[float], start: float | None) -> list[int]:
     """Return the order in which pressures are computed, each beside one that was there before.
 
     Args:
-        pressures: GPa, ascending.
+        pressures_gpa: GPa, ascending.
         start: pressure of the start, GPa; the nearest one is first, then come those above, then those below. None
             for the lowest first.
     """
-    first = min(range(len(pressures)), key=lambda i: abs(pressures[i] - (pressures[0] if start is None else start)))
-    return [*range(first, len(pressures)), *range(first - 1, -1, -1)]
+    first = min(
+        range(len(pressures_gpa)), key=lambda i: abs(pressures_gpa[i] - (pressures_gpa[0] if start is None else start))
+    )
+    return [*range(first, len(pressures_gpa)), *range(first - 1, -1, -1)]
 
 
 def validate_pressures(pressures: orm.List | None, _: Any = None) -> str | None:

@@ -97,7 +97,7 @@ def table_curves(table: Table, low: float, high: float) -> dict[str, tuple[np.nd
 def own_curves(data: AnalysisData, names: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the same of the chemical potentials h - T s_b."""
     potentials = data.potentials
-    grid = np.linspace(potentials.pressures[0], potentials.pressures[-1], 121)
+    grid = np.linspace(potentials.pressures_gpa[0], potentials.pressures_gpa[-1], 121)
     mu = np.array([potentials.evaluate(TEMPERATURE_K, pressure).mu for pressure in grid])
     base = mu[:, potentials.names.index(RELATIVE_TO)]
     known = [name for name in names if name in potentials.names]

@@ -211,7 +211,7 @@ def potential_points(data: AnalysisData, entries: list[Entry], pressure: float |
         if each.fault or phase not in data.potentials.names or pressure not in (None, each.pressure_gpa):
             continue
         place = data.potentials.names.index(phase)
-        column = int(np.flatnonzero(data.potentials.pressures == each.pressure_gpa)[0])
+        column = int(np.flatnonzero(data.potentials.pressures_gpa == each.pressure_gpa)[0])
         enthalpy, entropy = data.potentials.enthalpy[place, column], data.potentials.entropy[place, column]
         if data.potentials.method[place, column] in methods and np.isfinite(enthalpy + entropy):
             points.append(

@@ -257,7 +257,9 @@ def titania_nodes(analysis):
             stored(
                 "IntegrateWorkChain",
                 "gibbs_energies",
-                GibbsEnergiesData.from_record({}, convention="unit", points=[point(float(table.pressures[0]), number)]),
+                GibbsEnergiesData.from_record(
+                    {}, convention="unit", points=[point(float(table.pressures_gpa[0]), number)]
+                ),
                 name,
                 {**potential, **changes},
                 formula,

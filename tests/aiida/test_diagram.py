@@ -170,7 +170,7 @@ def test_the_node_is_queryable_and_gives_the_same_diagram_again():
     assert given >= {each.outputs.gibbs_energies.pk for each in nodes}
     diagram = node.to_diagram()
     assert diagram.temperatures.tolist() == [700.0, 800.0, 900.0, 1000.0, 1100.0, 1200.0, 1300.0]
-    assert diagram.pressures.tolist() == [0.0, 5.0, 10.0, 20.0]
+    assert diagram.pressures_gpa.tolist() == [0.0, 5.0, 10.0, 20.0]
     assert len(found["stable"]) == 28
     assert diagram_record(node) == found
     assert record_of(node.pk) == found

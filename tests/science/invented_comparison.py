@@ -42,7 +42,7 @@ def invented_basin() -> ChemicalPotentials:
     method[names.index("c"), -1] = "absent"
     return ChemicalPotentials(
         names=names,
-        pressures=np.array(SEARCHED),
+        pressures_gpa=np.array(SEARCHED),
         enthalpy=np.array([[enthalpy(name, pressure) for pressure in SEARCHED] for name in names]),
         enthalpy_error=np.zeros(shape),
         entropy=np.array([[ENTROPY[name] + 7.0] * len(SEARCHED) for name in names]),

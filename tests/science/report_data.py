@@ -28,7 +28,7 @@ def invented_potentials() -> ChemicalPotentials:
     steps = volumes.mean(axis=1, keepdims=True) * pressures * GPA
     return ChemicalPotentials(
         names=("rutile", NASTY, "pyrite"),
-        pressures=pressures,
+        pressures_gpa=pressures,
         enthalpy=start + steps,
         enthalpy_error=np.array([[0.0, 0.0], [0.0, 0.0], [0.02, 0.0]]),
         entropy=np.array([[0.1, 0.1], [0.0, 0.0], [-0.1, -0.1]]),

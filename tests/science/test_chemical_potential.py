@@ -27,7 +27,7 @@ def model(volumes, enthalpies, entropies, pressures=(0.0, 20.0, 40.0), covarianc
     work = np.asarray(volumes, dtype=float)[:, None] * BULK * GPA * (1 - np.exp(-pressures / BULK))
     arrays = {
         "names": tuple("abcdefgh"[: len(volumes)]),
-        "pressures": pressures,
+        "pressures_gpa": pressures,
         "enthalpy": np.asarray(enthalpies, dtype=float)[:, None] + work,
         "enthalpy_error": np.zeros(shape),
         "entropy": np.repeat(np.asarray(entropies, dtype=float)[:, None], shape[1], axis=1),

@@ -129,7 +129,7 @@ def test_both_conventions_give_the_same_line():
             points = solid.points(pressures)
             t = points.temperatures
             wavelength = 1.5 * ATOMS * KB * t * np.log(500 / t) if convention == "mass" else 0 * t
-            columns = (t, points.pressures, points.gibbs_energy + wavelength, points.error)
+            columns = (t, points.pressures_gpa, points.gibbs_energy + wavelength, points.error)
             rows = zip(*columns, points.enthalpy, points.volume, strict=True)
             names = ("temperature_k", "pressure_gpa", "gibbs_energy", "error", "configurational_enthalpy", "volume")
             yield fit_surface(
@@ -187,7 +187,7 @@ def test_a_line_ends_where_a_phase_does():
 
 def test_a_hole_in_the_grid_is_not_bridged():
     points = LIGHT.points((0.0, 10.0, 20.0))
-    kept = ~((points.pressures == 10.0) & (points.temperatures > 1100))
+    kept = ~((points.pressures_gpa == 10.0) & (points.temperatures > 1100))
     surface = fit_surface("light", PhasePoints(*(getattr(points, name)[kept] for name in points.__dataclass_fields__)))
     known = np.isfinite(surface.evaluate([900.0, 1000.0, 1001.0, 1300.0, 1300.0], [5.0, 5.0, 5.0, 0.0, 5.0]).volume)
     assert known.tolist() == [True, True, False, True, False]
@@ -199,11 +199,11 @@ def test_a_hole_in_the_grid_is_not_bridged():
 def test_points_with_holes_bend_no_surface_between_them(pressures, temperatures, pattern):
     """What few points leave open is no reason for a large entropy: one of 115 kB came of a corner that was missing."""
     points = DENSE.points(pressures, temperatures)
-    hottest, lowest = points.temperatures == temperatures[-1], points.pressures == pressures[0]
+    hottest, lowest = points.temperatures == temperatures[-1], points.pressures_gpa == pressures[0]
     kept = {
         "corner": ~(hottest & lowest),
         "first isotherm only and one point": (points.temperatures == 700.0)
-        | (hottest & (points.pressures == pressures[-1])),
+        | (hottest & (points.pressures_gpa == pressures[-1])),
     }[pattern]
     surface = fit_surface("dense", PhasePoints(*(getattr(points, name)[kept] for name in points.__dataclass_fields__)))
     t, p = np.meshgrid(np.linspace(700, temperatures[-1], 21), np.linspace(0, pressures[-1], 21))
@@ -332,7 +332,7 @@ def test_the_best_source_of_each_phase():
     ]
     light, dense, gone = best_sources(entries)
     assert (light.source, dense.source, gone.source) == ("harmonic", "integration", "integration")
-    assert list(zip(light.points.temperatures, light.points.pressures, strict=True)) == [
+    assert list(zip(light.points.temperatures, light.points.pressures_gpa, strict=True)) == [
         (700.0, 0.0),
         (700.0, 10.0),
         (1000.0, 0.0),
@@ -346,10 +346,10 @@ def test_of_two_values_at_a_state_point_the_smaller_error_counts():
     one, other = LIGHT.points((0.0, 5.0), error=2e-3), DENSE.points((5.0, 9.0), error=1e-3)
     found = merged([one, other])
     assert len(found.error) == 12
-    at_5 = found.pressures == 5.0
+    at_5 = found.pressures_gpa == 5.0
     assert (found.error[at_5] == 1e-3).all()
     assert found.gibbs_energy[at_5] == pytest.approx(DENSE.gibbs(np.array(TEMPERATURES), 5.0))
-    assert (found.error[found.pressures == 0.0] == 2e-3).all()
+    assert (found.error[found.pressures_gpa == 0.0] == 2e-3).all()
     assert merged([]) is None
 
 

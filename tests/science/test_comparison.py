@@ -156,7 +156,7 @@ def test_the_correction_finds_the_slope_with_the_enthalpy():
     assert found.fit.a == pytest.approx(-2.0, abs=0.01)
     assert (found.after.r, found.after.rmse) == (pytest.approx(1.0), pytest.approx(0.0, abs=0.01))
     assert found.before.rmse > 10 * found.after.rmse
-    assert found.true[found.pressures == 20.0].mean() == pytest.approx(0.0, abs=1e-12)
+    assert found.true[found.pressures_gpa == 20.0].mean() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_too_few_phases_for_the_correction():
@@ -164,10 +164,10 @@ def test_too_few_phases_for_the_correction():
     assert (found.corrected, found.after, found.fit) == (None, None, None)
     assert found.before.count == 4
     assert np.isnan(found.before.r)
-    assert compare_entropies(replace(pairs(4), pressures=np.arange(4.0))).before.count == 0
-    in_pairs = compare_entropies(replace(pairs(12), pressures=np.repeat(np.arange(6.0), 2)))
+    assert compare_entropies(replace(pairs(4), pressures_gpa=np.arange(4.0))).before.count == 0
+    in_pairs = compare_entropies(replace(pairs(12), pressures_gpa=np.repeat(np.arange(6.0), 2)))
     assert (in_pairs.before.count, in_pairs.fit) == (12, None)
-    assert compare_entropies(replace(pairs(4), pressures=np.zeros(4))).fit is not None
+    assert compare_entropies(replace(pairs(4), pressures_gpa=np.zeros(4))).fit is not None
 
 
 def test_rows_hold_what_was_put_in():

@@ -26,7 +26,7 @@ def potentials() -> ChemicalPotentials:
     pressures = np.array([0.0, 20.0, 40.0])
     return ChemicalPotentials(
         names=("low", "high", "hot"),
-        pressures=pressures,
+        pressures_gpa=pressures,
         enthalpy=ENTHALPIES[:, None] + VOLUMES[:, None] * pressures * GPA,
         enthalpy_error=np.full((3, 3), 0.003),
         entropy=np.repeat(ENTROPIES[:, None], 3, axis=1),
@@ -162,7 +162,7 @@ def test_nowhere_known_is_marked():
     assert diagram.fate("a", lost=True) == "not metastable"
     (part,) = undecided(diagram, 0.5)
     assert part.reason == "no phase has a value at 4 of 4 state points"
-    assert (part.temperatures, part.pressures, part.error_gpa) == ((0.0, 300.0), (0.0, 5.0), None)
+    assert (part.temperatures, part.pressures_gpa, part.error_gpa) == ((0.0, 300.0), (0.0, 5.0), None)
 
 
 def test_neighbours_of_a_grid():

@@ -63,7 +63,7 @@ def predicted(missed_enthalpy="relaxed", limit=10.0, entropies=ENTROPIES, models
 def test_methods_enthalpies_and_volumes():
     result = predicted()
     assert result.names == ("found", "missed", "other")
-    assert result.pressures.tolist() == [20.0, 40.0]
+    assert result.pressures_gpa.tolist() == [20.0, 40.0]
     assert result.method.tolist() == [["basin", "surrogate"], ["surrogate", "basin"], ["basin", "absent"]]
     np.testing.assert_allclose(result.enthalpy[:, 0], [-3, -2, -1])
     np.testing.assert_allclose(result.enthalpy[:2, 1], [3, 4])

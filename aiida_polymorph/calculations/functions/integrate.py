@@ -83,7 +83,7 @@ def integration_plan(inputs: Inputs) -> IntegrationPlan:
     isobars = inputs.get("isobars")
     wanted = Wanted(
         temperatures=tuple(inputs["temperatures"].get_list()),
-        pressures=tuple(inputs["pressures"].get_list()),
+        pressures_gpa=tuple(inputs["pressures"].get_list()),
         isobars="points" if isobars is None else isobars.value,
         **{name: inputs[name].value for name in numbers},
     )

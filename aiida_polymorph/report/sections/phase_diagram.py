@@ -29,6 +29,6 @@ class PhaseDiagramSection(Section):
         figure, (ax,) = new_figure(6.4, 4.6)
         phase_regions(self.data.diagram, ax, self.data.phase_order)
         caption = CAPTION
-        if self.data.potentials is not None and len(self.data.potentials.pressures) == 1:
+        if self.data.potentials is not None and len(self.data.potentials.pressures_gpa) == 1:
             caption += " Only one pressure was searched: the others are extrapolated by V dP."
         yield Picture("phase-diagram", "Phase diagram over pressure and temperature", caption, figure)

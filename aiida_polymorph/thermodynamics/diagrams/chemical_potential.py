@@ -26,7 +26,11 @@ from aiida_polymorph.units import GPA, KB
 METHODS = ("basin", "surrogate", "extrapolated", "absent")
 """Where an entry comes from: found in the search, predicted, taken from another pressure alone, unknown."""
 
-ARRAYS = ("pressures", "enthalpy", "enthalpy_error", "entropy", "entropy_covariance", "volume", "method", "reason")
+ARRAYS = ("pressures_gpa", "enthalpy", "enthalpy_error", "entropy", "entropy_covariance", "volume", "method", "reason")
+
+
+STORED_AS = {"pressures_gpa": "pressures"}
+"""Names of arrays in nodes, where they are not those of the attributes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Condition:
     """Phases at one pressure: mu = enthalpy - kB T entropy for any temperature; f phases.
 
     Attributes:
-        pressure: GPa.
+        pressure_gpa: GPa.
         enthalpy: eV per formula unit, shape (f,); nan where unknown.
         enthalpy_error: one standard deviation, eV per formula unit, independent between phases, shape (f,).
         entropy: basin entropy, kB per formula unit, up to a constant shared by all phases, shape (f,).
@@ -43,7 +47,7 @@ class Condition:
         reason: why an entry is unknown or doubtful, "" otherwise, shape (f,).
     """
 
-    pressure: float
+    pressure_gpa: float
     enthalpy: np.ndarray
     enthalpy_error: np.ndarray
     entropy: np.ndarray
@@ -102,7 +106,7 @@ class ChemicalPotentials:
 
     Attributes:
         names: of the phases.
-        pressures: searched ones, rising, GPa, shape (p,).
+        pressures_gpa: searched ones, rising, GPa, shape (p,).
         enthalpy: eV per formula unit, shape (f, p); nan where unknown.
         enthalpy_error: one standard deviation, eV per formula unit, shape (f, p).
         entropy: basin entropy s_b, kB per formula unit, shape (f, p); nan where undetermined.
@@ -116,7 +120,7 @@ class ChemicalPotentials:
     """
 
     names: Sequence[str]
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     enthalpy: np.ndarray
     enthalpy_error: np.ndarray
     entropy: np.ndarray
@@ -126,7 +130,7 @@ class ChemicalPotentials:
     reason: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype="<U1"))
 
     def __post_init__(self) -> None:
-        shape = (len(self.names), len(self.pressures))
+        shape = (len(self.names), len(self.pressures_gpa))
         if self.reason.size == 0:
             object.__setattr__(self, "reason", np.full(shape, "", dtype="<U1"))
         for name in ("enthalpy", "enthalpy_error", "entropy", "volume", "method", "reason"):
@@ -136,25 +140,25 @@ class ChemicalPotentials:
                 )
         if self.entropy_covariance.shape != (shape[1], shape[0], shape[0]):
             raise ValueError(f"entropy_covariance has shape {self.entropy_covariance.shape}, expected one per pressure")
-        if shape[1] == 0 or np.any(np.diff(self.pressures) <= 0):
-            raise ValueError(f"pressures must rise and be at least one, got {list(self.pressures)}")
+        if shape[1] == 0 or np.any(np.diff(self.pressures_gpa) <= 0):
+            raise ValueError(f"pressures must rise and be at least one, got {list(self.pressures_gpa)}")
         if unknown := set(np.unique(self.method)) - set(METHODS):
             raise ValueError(f"method {sorted(unknown)} is not one of {', '.join(METHODS)}")
 
     @classmethod
     def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, np.ndarray]) -> ChemicalPotentials:
         """Rebuild from `to_arrays` and the names."""
-        return cls(tuple(names), **{name: np.asarray(arrays[name]) for name in ARRAYS})
+        return cls(tuple(names), **{name: np.asarray(arrays[STORED_AS.get(name, name)]) for name in ARRAYS})
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return all arrays by name; the names of the phases are not among them."""
-        return {name: getattr(self, name) for name in ARRAYS}
+        return {STORED_AS.get(name, name): getattr(self, name) for name in ARRAYS}
 
-    def at_pressure(self, pressure: float) -> Condition:
+    def at_pressure(self, pressure_gpa: float) -> Condition:
         """Return enthalpies and entropies at any pressure (GPa), inside or outside of the searched ones."""
-        return interpolate(self, float(pressure))
+        return interpolate(self, float(pressure_gpa))
 
-    def evaluate(self, temperature: float, pressure: float) -> Evaluation:
+    def evaluate(self, temperature: float, pressure_gpa: float) -> Evaluation:
         """Return the chemical potentials at a temperature (K) and a pressure (GPa).
 
         Raises:
@@ -162,7 +166,7 @@ class ChemicalPotentials:
         """
         if not temperature >= 0:
             raise ValueError(f"temperature is {temperature} K, must not be negative")
-        at = self.at_pressure(pressure)
+        at = self.at_pressure(pressure_gpa)
         mu = at.chemical_potential(temperature)
         return Evaluation(mu, at.covariance(temperature), at.method, at.reason)
 
@@ -213,20 +217,20 @@ def probability_stable(mu: np.ndarray, covariance: np.ndarray, samples: int = 20
 
 
 @lru_cache(maxsize=256)
-def interpolate(potentials: ChemicalPotentials, pressure: float) -> Condition:
-    """Return the phases at `pressure` (GPa): see the module for the rule."""
-    lower, upper = bracket(potentials.pressures, pressure)
+def interpolate(potentials: ChemicalPotentials, pressure_gpa: float) -> Condition:
+    """Return the phases at `pressure_gpa` (GPa): see the module for the rule."""
+    lower, upper = bracket(potentials.pressures_gpa, pressure_gpa)
     if lower == upper:
-        return _from_one(potentials, lower, pressure)
-    return _between(potentials, lower, upper, pressure)
+        return _from_one(potentials, lower, pressure_gpa)
+    return _between(potentials, lower, upper, pressure_gpa)
 
 
-def bracket(pressures: np.ndarray, pressure: float) -> tuple[int, int]:
+def bracket(pressures_gpa: np.ndarray, pressure_gpa: float) -> tuple[int, int]:
     """Return the indices of the searched pressures around a pressure; twice the same at one or outside of all."""
-    upper = int(np.searchsorted(pressures, pressure))
-    if upper == len(pressures):
+    upper = int(np.searchsorted(pressures_gpa, pressure_gpa))
+    if upper == len(pressures_gpa):
         return upper - 1, upper - 1
-    if upper == 0 or pressures[upper] == pressure:
+    if upper == 0 or pressures_gpa[upper] == pressure_gpa:
         return upper, upper
     return upper - 1, upper
 
@@ -236,7 +240,7 @@ def compressibility(potentials: ChemicalPotentials, lower: int, upper: int) -> t
 
     0 and 0 where no phase has a volume at both: the extrapolation is then linear, as in the paper.
     """
-    step = potentials.pressures[upper] - potentials.pressures[lower]
+    step = potentials.pressures_gpa[upper] - potentials.pressures_gpa[lower]
     both = np.isfinite(potentials.volume[:, [lower, upper]]).all(axis=1)
     if step == 0 or not both.any():
         return 0.0, 0.0
@@ -245,10 +249,10 @@ def compressibility(potentials: ChemicalPotentials, lower: int, upper: int) -> t
 
 
 def _extrapolated_enthalpy(
-    potentials: ChemicalPotentials, origin: int, pressure: float, rate: tuple[float, float]
+    potentials: ChemicalPotentials, origin: int, pressure_gpa: float, rate: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return h + V dP of a volume that falls off exponentially, and its error, shape (f,) each."""
-    step = pressure - potentials.pressures[origin]
+    step = pressure_gpa - potentials.pressures_gpa[origin]
     mean, spread = rate
     length = (1 - np.exp(-mean * step)) / mean if mean else step
     volume = potentials.volume[:, origin] * GPA
@@ -257,38 +261,40 @@ def _extrapolated_enthalpy(
     return potentials.enthalpy[:, origin] + work, potentials.enthalpy_error[:, origin] + doubt
 
 
-def _from_one(potentials: ChemicalPotentials, origin: int, pressure: float) -> Condition:
+def _from_one(potentials: ChemicalPotentials, origin: int, pressure_gpa: float) -> Condition:
     """At a searched pressure, or beyond the last one."""
-    neighbour = origin + (1 if pressure < potentials.pressures[origin] else -1)
-    neighbour = neighbour if 0 <= neighbour < len(potentials.pressures) else origin
+    neighbour = origin + (1 if pressure_gpa < potentials.pressures_gpa[origin] else -1)
+    neighbour = neighbour if 0 <= neighbour < len(potentials.pressures_gpa) else origin
     rate = compressibility(potentials, *sorted((origin, neighbour)))
-    enthalpy, error = _extrapolated_enthalpy(potentials, origin, pressure, rate)
+    enthalpy, error = _extrapolated_enthalpy(potentials, origin, pressure_gpa, rate)
     method = potentials.method[:, origin].astype("<U12")
-    if pressure != potentials.pressures[origin]:
+    if pressure_gpa != potentials.pressures_gpa[origin]:
         method[method == "basin"] = "extrapolated"
-    return _condition(potentials, pressure, enthalpy, error, potentials.entropy[:, origin], {origin: 1.0}, method)
+    return _condition(potentials, pressure_gpa, enthalpy, error, potentials.entropy[:, origin], {origin: 1.0}, method)
 
 
-def _between(potentials: ChemicalPotentials, lower: int, upper: int, pressure: float) -> Condition:
+def _between(potentials: ChemicalPotentials, lower: int, upper: int, pressure_gpa: float) -> Condition:
     """Between two searched pressures: interpolated where both are known, else from the one that is.
 
     A phase that does not exist at one of them, for a reason that is known, ends somewhere between: it is absent.
     """
-    fraction = (pressure - potentials.pressures[lower]) / (potentials.pressures[upper] - potentials.pressures[lower])
+    fraction = (pressure_gpa - potentials.pressures_gpa[lower]) / (
+        potentials.pressures_gpa[upper] - potentials.pressures_gpa[lower]
+    )
     known = (potentials.method != "absent") & np.isfinite(potentials.enthalpy)
     both = known[:, lower] & known[:, upper]
     enthalpy, error = _hermite(potentials, lower, upper, fraction)
     rate = compressibility(potentials, lower, upper)
     for origin in (lower, upper):
         rows = known[:, origin] & ~both
-        one, one_error = _extrapolated_enthalpy(potentials, origin, pressure, rate)
+        one, one_error = _extrapolated_enthalpy(potentials, origin, pressure_gpa, rate)
         enthalpy[rows], error[rows] = one[rows], one_error[rows]
     entropy, weights = _mixed_entropy(potentials, lower, upper, fraction)
     predicted = np.where(known, potentials.method == "surrogate", False)[:, [lower, upper]].any(axis=1)
     method = np.where(both, "basin", "extrapolated").astype("<U12")
     method[predicted] = "surrogate"
     method[~known[:, [lower, upper]].any(axis=1) | _left(potentials, lower) | _left(potentials, upper)] = "absent"
-    return _condition(potentials, pressure, enthalpy, error, entropy, weights, method)
+    return _condition(potentials, pressure_gpa, enthalpy, error, entropy, weights, method)
 
 
 def _left(potentials: ChemicalPotentials, index: int) -> np.ndarray:
@@ -298,7 +304,7 @@ def _left(potentials: ChemicalPotentials, index: int) -> np.ndarray:
 
 def _hermite(potentials: ChemicalPotentials, lower: int, upper: int, x: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the enthalpy by cubic Hermite interpolation with dh/dP = V, linear without volumes, and its error."""
-    step = (potentials.pressures[upper] - potentials.pressures[lower]) * GPA
+    step = (potentials.pressures_gpa[upper] - potentials.pressures_gpa[lower]) * GPA
     h0, h1 = potentials.enthalpy[:, lower], potentials.enthalpy[:, upper]
     linear = (1 - x) * h0 + x * h1
     slopes = departures(h1 - h0, potentials.volume[:, lower] * step, potentials.volume[:, upper] * step)
@@ -326,7 +332,7 @@ def _mixed_entropy(
 
 def _condition(
     potentials: ChemicalPotentials,
-    pressure: float,
+    pressure_gpa: float,
     enthalpy: np.ndarray,
     error: np.ndarray,
     entropy: np.ndarray,
@@ -342,7 +348,7 @@ def _condition(
     absent = (method == "absent") | ~np.isfinite(enthalpy)
     reason = _reasons(potentials, list(weights), absent, entropy)
     return Condition(
-        pressure,
+        pressure_gpa,
         np.where(absent, np.nan, enthalpy),
         np.where(absent, 0.0, np.nan_to_num(error)),
         np.where(absent, np.nan, entropy),

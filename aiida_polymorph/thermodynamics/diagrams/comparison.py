@@ -101,7 +101,7 @@ def entropy(gibbs_energy: Estimate, enthalpy: Estimate, temperature: float) -> E
 
 
 def between(
-    pressures: np.ndarray, values: np.ndarray, errors: np.ndarray, volumes: np.ndarray, at: np.ndarray
+    pressures_gpa: np.ndarray, values: np.ndarray, errors: np.ndarray, volumes: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Gibbs energies between pressures and their errors, shape (m,) each.
 
@@ -109,23 +109,23 @@ def between(
     the cubic's own doubt: what the curve may do in between.
 
     Args:
-        pressures: rising, GPa, shape (n,).
+        pressures_gpa: rising, GPa, shape (n,).
         values: eV, nan where unknown, shape (n,).
         errors: of the values, shape (n,).
         volumes: angstrom^3, nan where unknown, shape (n,).
         at: pressures wanted, GPa, shape (m,); outside of the given ones, and next to unknown values, the result is nan.
     """
     result, doubt = np.full(len(at), np.nan), np.full(len(at), np.nan)
-    for low in range(len(pressures) - 1):
-        inside = (at >= pressures[low]) & (at <= pressures[low + 1])
-        step = pressures[low + 1] - pressures[low]
-        x, rise = (at[inside] - pressures[low]) / step, values[low + 1] - values[low]
+    for low in range(len(pressures_gpa) - 1):
+        inside = (at >= pressures_gpa[low]) & (at <= pressures_gpa[low + 1])
+        step = pressures_gpa[low + 1] - pressures_gpa[low]
+        x, rise = (at[inside] - pressures_gpa[low]) / step, values[low + 1] - values[low]
         slopes = departures(rise, *(volumes[low : low + 2] * GPA * step))
         result[inside] = values[low] + x * rise + slopes.bend(x)
         ends = (1 - x) * errors[low] + x * errors[low + 1]
         doubt[inside] = np.hypot(ends, slopes.doubt(x))
-    exact = np.searchsorted(pressures, at).clip(max=len(pressures) - 1)
-    hit = pressures[exact] == at
+    exact = np.searchsorted(pressures_gpa, at).clip(max=len(pressures_gpa) - 1)
+    hit = pressures_gpa[exact] == at
     result[hit], doubt[hit] = values[exact[hit]], errors[exact[hit]]
     return result, doubt
 

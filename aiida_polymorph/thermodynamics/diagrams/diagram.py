@@ -20,7 +20,7 @@ class PhaseDiagram:
     Attributes:
         names: Names of all phases.
         temperatures: K, shape (t,).
-        pressures: GPa, shape (p,).
+        pressures_gpa: GPa, shape (p,).
         stable: Index of the stable phase, shape (t, p); -1 where no phase is known.
         probability: Probability that this phase is the stable one among the known ones, from the errors of the Gibbs
             energies, shape (t, p); nan where none is known.
@@ -32,7 +32,7 @@ class PhaseDiagram:
 
     names: tuple[str, ...]
     temperatures: np.ndarray
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     stable: np.ndarray
     probability: np.ndarray
     above_stable: np.ndarray
@@ -66,7 +66,7 @@ class Undecided:
     Attributes:
         first, second: The phases between which a line is not known; None where no phase has a value.
         temperatures: Lowest and highest, K.
-        pressures: Lowest and highest, GPa.
+        pressures_gpa: Lowest and highest, GPa.
         error_gpa: The largest error of the line's pressure, GPa; None where no phase has a value.
         reason: What is missing.
     """
@@ -74,7 +74,7 @@ class Undecided:
     first: str | None
     second: str | None
     temperatures: tuple[float, float]
-    pressures: tuple[float, float]
+    pressures_gpa: tuple[float, float]
     error_gpa: float | None
     reason: str
 
@@ -135,10 +135,10 @@ def _vague_lines(diagram: PhaseDiagram, error_gpa: float) -> list[Undecided]:
     for line in diagram.lines:
         vague = ~(line.errors_gpa <= error_gpa)
         if vague.any():
-            temperatures, pressures = line.temperatures[vague], line.pressures_gpa[vague]
+            temperatures, pressures_gpa = line.temperatures[vague], line.pressures_gpa[vague]
             reason = f"the error of the pressure is larger than {error_gpa:g} GPa"
             largest = float(line.errors_gpa[vague].max())
-            found.append(Undecided(*line.phases, _ends(temperatures), _ends(pressures), largest, reason))
+            found.append(Undecided(*line.phases, _ends(temperatures), _ends(pressures_gpa), largest, reason))
     return found
 
 
@@ -147,8 +147,8 @@ def _empty_part(diagram: PhaseDiagram) -> list[Undecided]:
     if len(rows) == 0:
         return []
     reason = f"no phase has a value at {len(rows)} of {diagram.stable.size} state points"
-    temperatures, pressures = diagram.temperatures[rows], diagram.pressures[columns]
-    return [Undecided(None, None, _ends(temperatures), _ends(pressures), None, reason)]
+    temperatures, pressures_gpa = diagram.temperatures[rows], diagram.pressures_gpa[columns]
+    return [Undecided(None, None, _ends(temperatures), _ends(pressures_gpa), None, reason)]
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

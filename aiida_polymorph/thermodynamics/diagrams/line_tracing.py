@@ -46,7 +46,7 @@ class Pair:
         """Return the pair, None if the two have no range in common."""
         bounds = [
             (max(a[0], b[0]), min(a[-1], b[-1]))
-            for a, b in ((first.temperatures, second.temperatures), (first.pressures, second.pressures))
+            for a, b in ((first.temperatures, second.temperatures), (first.pressures_gpa, second.pressures_gpa))
         ]
         low, high = np.array(bounds).T
         return cls(first, second, low, np.where(high > low, high - low, 1.0)) if np.all(high >= low) else None
@@ -104,7 +104,7 @@ class Pair:
         low, high = self.low, self.low + self.size
         grids = (
             (self.first.temperatures, self.second.temperatures),
-            (self.first.pressures, self.second.pressures),
+            (self.first.pressures_gpa, self.second.pressures_gpa),
         )
         t, p = (_mesh_line(np.union1d(*grid), low[i], high[i]) for i, grid in enumerate(grids))
         return t, p

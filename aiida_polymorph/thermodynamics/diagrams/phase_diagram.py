@@ -36,7 +36,7 @@ AROUND = 10.0
 def phase_diagram(
     potentials: ChemicalPotentials,
     temperatures: np.ndarray,
-    pressures: np.ndarray,
+    pressures_gpa: np.ndarray,
     samples: int = 1000,
     seed: int = 0,
 ) -> PhaseDiagram:
@@ -45,7 +45,7 @@ def phase_diagram(
     Args:
         potentials: of all phases.
         temperatures: rising, K, at least two.
-        pressures: rising, GPa, at least two.
+        pressures_gpa: rising, GPa, at least two.
         samples: draws of the probabilities, from the errors and their correlations.
         seed: of the draws.
 
@@ -54,10 +54,10 @@ def phase_diagram(
     """
     if not len(potentials.names):
         raise ValueError("a phase diagram needs a phase, the chemical potentials are of none")
-    temperatures, pressures = check_grid("temperatures", temperatures), check_grid("pressures", pressures)
+    temperatures, pressures_gpa = check_grid("temperatures", temperatures), check_grid("pressures", pressures_gpa)
     if temperatures[0] < 0:
         raise ValueError(f"temperatures begin at {temperatures[0]} K, must not be negative")
-    conditions = [potentials.at_pressure(pressure) for pressure in pressures]
+    conditions = [potentials.at_pressure(pressure_gpa) for pressure_gpa in pressures_gpa]
     mu = np.array([[at.chemical_potential(t) for at in conditions] for t in temperatures])
     stable, above, known = energies_to_grid(np.moveaxis(mu, 2, 0))
     columns = [
@@ -66,17 +66,17 @@ def phase_diagram(
     lines = [
         line
         for i, j in neighbours(stable)
-        for line in coexistence_lines(potentials, potentials.names[i], potentials.names[j], temperatures, pressures)
+        for line in coexistence_lines(potentials, potentials.names[i], potentials.names[j], temperatures, pressures_gpa)
     ]
     probability = np.array(columns).T
     return PhaseDiagram(
-        tuple(potentials.names), temperatures, pressures, stable, probability, above, known, tuple(lines)
+        tuple(potentials.names), temperatures, pressures_gpa, stable, probability, above, known, tuple(lines)
     )
 
 
 def usual_grid(potentials: ChemicalPotentials) -> tuple[np.ndarray, np.ndarray]:
     """Return the temperatures (K) and pressures (GPa) of a diagram over all pressures that were searched."""
-    low, high = potentials.pressures[[0, -1]]
+    low, high = potentials.pressures_gpa[[0, -1]]
     if low == high:
         low, high = low - AROUND, high + AROUND
     return np.linspace(*TEMPERATURES, CELLS + 1), np.linspace(low, high, CELLS + 1)
@@ -109,7 +109,7 @@ def _rivals(at: Condition, temperatures: np.ndarray, mu: np.ndarray, stable: np.
 
 
 def coexistence_at_temperature(
-    potentials: ChemicalPotentials, a: str, b: str, temperature: float, pressures: np.ndarray
+    potentials: ChemicalPotentials, a: str, b: str, temperature: float, pressures_gpa: np.ndarray
 ) -> list[CoexistencePoint]:
     """Return all points at which phases a and b coexist at a temperature, with differences of b less a.
 
@@ -118,7 +118,7 @@ def coexistence_at_temperature(
         a: Name of a phase.
         b: Name of another one.
         temperature: K.
-        pressures: Grid to look for changes of sign on, rising, GPa; each crossing is then refined.
+        pressures_gpa: Grid to look for changes of sign on, rising, GPa; each crossing is then refined.
 
     Raises:
         ValueError: For an unknown name.
@@ -127,33 +127,37 @@ def coexistence_at_temperature(
 
     i, j = _indices(potentials, a, b)
 
-    def difference(pressure: float) -> float:
-        at = potentials.at_pressure(pressure)
+    def difference(pressure_gpa: float) -> float:
+        at = potentials.at_pressure(pressure_gpa)
         thermal = KB * temperature * (at.entropy[i] - at.entropy[j]) if temperature > 0 else 0.0
         return float(at.enthalpy[i] - at.enthalpy[j] - thermal)
 
-    searched = potentials.pressures[(potentials.pressures > pressures[0]) & (potentials.pressures < pressures[-1])]
-    grid = np.union1d(pressures, searched)
-    values = np.array([difference(pressure) for pressure in grid])
+    searched = potentials.pressures_gpa[
+        (potentials.pressures_gpa > pressures_gpa[0]) & (potentials.pressures_gpa < pressures_gpa[-1])
+    ]
+    grid = np.union1d(pressures_gpa, searched)
+    values = np.array([difference(pressure_gpa) for pressure_gpa in grid])
     crossings = [float(grid[k]) for k in np.flatnonzero(values == 0)]
     crossings += [
         float(brentq(difference, grid[k], grid[k + 1], xtol=1e-9)) for k in np.flatnonzero(values[:-1] * values[1:] < 0)
     ]
-    return [_point(potentials, i, j, temperature, pressure) for pressure in sorted(crossings)]
+    return [_point(potentials, i, j, temperature, pressure_gpa) for pressure_gpa in sorted(crossings)]
 
 
-def coexistence_at_pressure(potentials: ChemicalPotentials, a: str, b: str, pressure: float) -> CoexistencePoint | None:
+def coexistence_at_pressure(
+    potentials: ChemicalPotentials, a: str, b: str, pressure_gpa: float
+) -> CoexistencePoint | None:
     """Return where phases a and b coexist at a pressure (GPa): T = dh / ds_b, None if at no positive temperature.
 
     Raises:
         ValueError: For an unknown name.
     """
     i, j = _indices(potentials, a, b)
-    at = potentials.at_pressure(pressure)
+    at = potentials.at_pressure(pressure_gpa)
     enthalpy, entropy = at.enthalpy[i] - at.enthalpy[j], KB * (at.entropy[i] - at.entropy[j])
     if not np.isfinite(enthalpy * entropy) or entropy == 0 or enthalpy / entropy < 0:
         return None
-    return _point(potentials, i, j, float(enthalpy / entropy), pressure)
+    return _point(potentials, i, j, float(enthalpy / entropy), pressure_gpa)
 
 
 def is_stable(potentials: ChemicalPotentials, a: str, b: str, point: CoexistencePoint) -> bool:
@@ -164,7 +168,7 @@ def is_stable(potentials: ChemicalPotentials, a: str, b: str, point: Coexistence
 
 
 def coexistence_lines(
-    potentials: ChemicalPotentials, a: str, b: str, temperatures: np.ndarray, pressures: np.ndarray
+    potentials: ChemicalPotentials, a: str, b: str, temperatures: np.ndarray, pressures_gpa: np.ndarray
 ) -> list[CoexistenceLine]:
     """Return the segments of the line between phases a and b where both are stable, within the grid.
 
@@ -174,11 +178,11 @@ def coexistence_lines(
     Raises:
         ValueError: For an unknown name.
     """
-    along = [point for t in temperatures for point in coexistence_at_temperature(potentials, a, b, t, pressures)]
-    across = [coexistence_at_pressure(potentials, a, b, pressure) for pressure in pressures]
+    along = [point for t in temperatures for point in coexistence_at_temperature(potentials, a, b, t, pressures_gpa)]
+    across = [coexistence_at_pressure(potentials, a, b, pressure_gpa) for pressure_gpa in pressures_gpa]
     along += [p for p in across if p is not None and temperatures[0] <= p.temperature <= temperatures[-1]]
     points = sorted(along, key=lambda point: (point.pressure_gpa, point.temperature))
-    cell = np.diff(pressures).max() * 1.001, np.diff(temperatures).max() * 1.001
+    cell = np.diff(pressures_gpa).max() * 1.001, np.diff(temperatures).max() * 1.001
     return [_line(a, b, part) for part in _segments(potentials, (a, b), points, cell)]
 
 
@@ -226,14 +230,14 @@ def _end_of_segment(
     potentials: ChemicalPotentials, names: tuple[str, str], stable: CoexistencePoint, other: CoexistencePoint
 ) -> CoexistencePoint:
     """Return the last stable point on the way from a stable to an unstable one, by halving: a triple point."""
-    pressure = other.pressure_gpa
+    pressure_gpa = other.pressure_gpa
     for _ in range(HALVINGS):
-        middle = (stable.pressure_gpa + pressure) / 2
+        middle = (stable.pressure_gpa + pressure_gpa) / 2
         point = coexistence_at_pressure(potentials, *names, middle)
         if point is not None and is_stable(potentials, *names, point):
             stable = point
         else:
-            pressure = middle
+            pressure_gpa = middle
     return stable
 
 
@@ -245,21 +249,21 @@ def _indices(potentials: ChemicalPotentials, *names: str) -> list[int]:
     return [known.index(name) for name in names]
 
 
-def volumes(potentials: ChemicalPotentials, temperature: float, pressure: float, step: float = 1e-3) -> np.ndarray:
+def volumes(potentials: ChemicalPotentials, temperature: float, pressure_gpa: float, step: float = 1e-3) -> np.ndarray:
     """Return dmu/dP of all phases (angstrom^3 per formula unit) by central difference, as consistent with mu."""
-    above, below = (potentials.at_pressure(pressure + d).chemical_potential(temperature) for d in (step, -step))
+    above, below = (potentials.at_pressure(pressure_gpa + d).chemical_potential(temperature) for d in (step, -step))
     return (above - below) / (2 * step * GPA)
 
 
-def _point(potentials: ChemicalPotentials, i: int, j: int, temperature: float, pressure: float) -> CoexistencePoint:
+def _point(potentials: ChemicalPotentials, i: int, j: int, temperature: float, pressure_gpa: float) -> CoexistencePoint:
     """Describe a crossing: Clausius and Clapeyron's slope, and the error from that of the difference of the two mu."""
-    at = potentials.at_pressure(pressure)
+    at = potentials.at_pressure(pressure_gpa)
     error = difference_errors(at.covariance(temperature), j)[i]
-    volume = volumes(potentials, temperature, pressure)
+    volume = volumes(potentials, temperature, pressure_gpa)
     dv, ds = float(volume[j] - volume[i]), float(at.entropy[j] - at.entropy[i])
     return CoexistencePoint(
         temperature=float(temperature),
-        pressure_gpa=float(pressure),
+        pressure_gpa=float(pressure_gpa),
         error_gpa=float(error / abs(dv * GPA)) if dv else np.inf,
         slope=float(ds * KB / (dv * GPA)) if dv else np.inf,
         entropy_difference=ds,

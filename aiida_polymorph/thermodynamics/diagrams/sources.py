@@ -33,7 +33,7 @@ class SourceEnergies:
         """Return the same without the state points at which another source has lost the phase."""
         if self.points is None:
             return self
-        places = zip(self.points.temperatures.tolist(), self.points.pressures.tolist(), strict=True)
+        places = zip(self.points.temperatures.tolist(), self.points.pressures_gpa.tolist(), strict=True)
         return replace(
             self, points=chosen(self.points, np.array([place not in lost for place in places])), lost=dict(lost)
         )
@@ -53,7 +53,7 @@ def merged(parts: Sequence[PhasePoints]) -> PhasePoints | None:
     arrays = [np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(PhasePoints)]
     together = PhasePoints(*arrays)
     best = np.argsort(together.error, kind="stable")
-    places = np.column_stack([together.temperatures, together.pressures])[best]
+    places = np.column_stack([together.temperatures, together.pressures_gpa])[best]
     first = best[np.sort(np.unique(places, axis=0, return_index=True)[1])]
     mask = np.zeros(len(best), dtype=bool)
     mask[first] = True

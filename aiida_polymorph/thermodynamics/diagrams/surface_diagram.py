@@ -17,15 +17,15 @@ DRAWS = 400
 """Of the probabilities."""
 
 
-def stable_phases(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures: np.ndarray) -> np.ndarray:
+def stable_phases(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures_gpa: np.ndarray) -> np.ndarray:
     """Return the index of the phase of lowest Gibbs energy, shape (t, p), -1 where no phase has a value.
 
     Args:
         surfaces: Of all phases.
         temperatures: K, shape (t,).
-        pressures: GPa, shape (p,).
+        pressures_gpa: GPa, shape (p,).
     """
-    return energies_to_grid(_energies(surfaces, temperatures, pressures))[0]
+    return energies_to_grid(_energies(surfaces, temperatures, pressures_gpa))[0]
 
 
 def usual_grid(surfaces: Sequence[PhaseSurface], cells: int = CELLS) -> tuple[np.ndarray, np.ndarray]:
@@ -34,18 +34,18 @@ def usual_grid(surfaces: Sequence[PhaseSurface], cells: int = CELLS) -> tuple[np
     Raises:
         ValueError: If there is one temperature or one pressure only.
     """
-    axes = [np.concatenate(each) for each in ([s.temperatures for s in surfaces], [s.pressures for s in surfaces])]
+    axes = [np.concatenate(each) for each in ([s.temperatures for s in surfaces], [s.pressures_gpa for s in surfaces])]
     if any(np.ptp(each) == 0 for each in axes):
         raise ValueError("a phase diagram needs two temperatures and two pressures or more")
-    temperatures, pressures = (np.linspace(each.min(), each.max(), cells + 1) for each in axes)
-    return temperatures, pressures
+    temperatures, pressures_gpa = (np.linspace(each.min(), each.max(), cells + 1) for each in axes)
+    return temperatures, pressures_gpa
 
 
 def surface_diagram(
     surfaces: Sequence[PhaseSurface],
     lines: Sequence[CoexistenceLine],
     temperatures: np.ndarray,
-    pressures: np.ndarray,
+    pressures_gpa: np.ndarray,
     seed: int = 0,
 ) -> PhaseDiagram:
     """Return the phase diagram over a grid; nothing is extrapolated beyond the values of each phase.
@@ -56,22 +56,22 @@ def surface_diagram(
         surfaces: Of all phases, of one composition, convention and potential.
         lines: Those of `coexistence.all_lines`; the stable ones are taken.
         temperatures: Rising, K, at least two.
-        pressures: Rising, GPa, at least two.
+        pressures_gpa: Rising, GPa, at least two.
         seed: Of the draws.
 
     Raises:
         ValueError: For a grid with fewer than two values or falling ones.
     """
-    temperatures, pressures = check_grid("temperatures", temperatures), check_grid("pressures", pressures)
-    energies = _energies(surfaces, temperatures, pressures)
+    temperatures, pressures_gpa = check_grid("temperatures", temperatures), check_grid("pressures", pressures_gpa)
+    energies = _energies(surfaces, temperatures, pressures_gpa)
     stable, above, known = energies_to_grid(energies)
-    errors = np.array([each.error(temperatures[:, None], pressures) for each in surfaces])
+    errors = np.array([each.error(temperatures[:, None], pressures_gpa) for each in surfaces])
     draws = np.random.default_rng(seed).standard_normal((DRAWS, len(surfaces), 1, 1))
     hits = np.mean([energies_to_grid(energies + draw * errors)[0] == stable for draw in draws], axis=0)
     return PhaseDiagram(
         names=tuple(each.name for each in surfaces),
         temperatures=temperatures,
-        pressures=pressures,
+        pressures_gpa=pressures_gpa,
         stable=stable,
         probability=np.where(stable >= 0, hits, np.nan),
         above_stable=above,
@@ -80,7 +80,7 @@ def surface_diagram(
     )
 
 
-def _energies(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures: np.ndarray) -> np.ndarray:
+def _energies(surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures_gpa: np.ndarray) -> np.ndarray:
     """Return the Gibbs energies, shape (phases, t, p), nan where unknown."""
-    t, p = np.meshgrid(np.asarray(temperatures, float), np.asarray(pressures, float), indexing="ij")
+    t, p = np.meshgrid(np.asarray(temperatures, float), np.asarray(pressures_gpa, float), indexing="ij")
     return np.array([each.evaluate(t, p).gibbs_energy for each in surfaces])

@@ -59,7 +59,7 @@ def _cells(
     wanted = grid_pressures(asked.pressure_gpa, asked.temperature, first.atoms.get_volume() / len(first.atoms))
     while True:
         new = _untried(wanted, tried)[: MOST_CELLS - len(tried)]
-        branches += [partial(other, pressure, number) for number, pressure in enumerate(new, len(tried))]
+        branches += [partial(other, pressure_gpa, number) for number, pressure_gpa in enumerate(new, len(tried))]
         tried += new
         for found in runner.side_by_side(*branches):
             cells.append(found) if isinstance(found, GridCell) else failed.append(found)
@@ -69,8 +69,8 @@ def _cells(
             return cells, failed
 
 
-def _untried(pressures: Sequence[float], tried: Sequence[float]) -> list[float]:
-    return [each for each in pressures if not np.isclose(tried, each, atol=SAME_PRESSURE).any()]
+def _untried(pressures_gpa: Sequence[float], tried: Sequence[float]) -> list[float]:
+    return [each for each in pressures_gpa if not np.isclose(tried, each, atol=SAME_PRESSURE).any()]
 
 
 def _other_cell(

@@ -98,22 +98,22 @@ def same_phase_findings(
     for first, second in combinations(curves, 2):
         if first.method != second.method:
             continue
-        pressures, i, j = np.intersect1d(first.pressures_gpa, second.pressures_gpa, return_indices=True)
+        pressures_gpa, i, j = np.intersect1d(first.pressures_gpa, second.pressures_gpa, return_indices=True)
         apart = np.abs(first.enthalpies[i] - second.enthalpies[j])
         same = (apart < enthalpy) & (np.abs(first.volumes[i] / second.volumes[j] - 1) < volume)
         same &= first.known[i] & second.known[j]
         if same.any():
-            where = ", ".join(f"{pressure:g}" for pressure in pressures[same])
+            where = ", ".join(f"{pressure_gpa:g}" for pressure_gpa in pressures_gpa[same])
             text = f"enthalpy and volume are those of {second.name} at {where} GPa: they may have become the same phase"
-            findings.append(_finding(first, pressures[same][0], "same phase", apart[same].max(), text))
+            findings.append(_finding(first, pressures_gpa[same][0], "same phase", apart[same].max(), text))
     return findings
 
 
 def stress_findings(curve: EnthalpyCurve, tolerance_gpa: float = STRESS_TOLERANCE) -> list[Finding]:
     """Return the points with a known enthalpy where more than `tolerance_gpa` (GPa) of stress was left over."""
     return [
-        _finding(curve, pressure, "stress", error, f"{error:.2g} GPa of stress left over at {pressure:g} GPa")
-        for pressure, error, known in zip(curve.pressures_gpa, curve.stress_errors_gpa, curve.known, strict=True)
+        _finding(curve, pressure_gpa, "stress", error, f"{error:.2g} GPa of stress left over at {pressure_gpa:g} GPa")
+        for pressure_gpa, error, known in zip(curve.pressures_gpa, curve.stress_errors_gpa, curve.known, strict=True)
         if known and error > tolerance_gpa
     ]
 
@@ -175,7 +175,7 @@ def enthalpy_findings(curve: EnthalpyCurve, tolerance: float = ENERGY_TOLERANCE)
     """
     p, v, h = _points(curve)
     breaks = {finding.pressure_gpa for finding in volume_findings(curve)}
-    part = np.cumsum([pressure in breaks for pressure in p])
+    part = np.cumsum([pressure_gpa in breaks for pressure_gpa in p])
     findings = []
     for i, rise in enumerate(np.diff(h)):
         off, doubt = _mismatch(p, v, h, part, i)
@@ -207,10 +207,10 @@ def _mismatch(p: np.ndarray, v: np.ndarray, h: np.ndarray, part: np.ndarray, i: 
     return min(offs, key=abs), 0.0
 
 
-def _integral(p: np.ndarray, v: np.ndarray, pressures: np.ndarray, volumes: np.ndarray) -> float:
+def _integral(p: np.ndarray, v: np.ndarray, pressures_gpa: np.ndarray, volumes: np.ndarray) -> float:
     """Return the integral of V dP between two points in eV, by the equation of state through points p, v."""
     strain = fit_pressures(p, v)
-    first, last = strain.energy(volumes) + pressures * GPA * volumes
+    first, last = strain.energy(volumes) + pressures_gpa * GPA * volumes
     return float(last - first)
 
 
@@ -220,5 +220,5 @@ def _points(curve: EnthalpyCurve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return curve.pressures_gpa[chosen], curve.volumes[chosen], curve.enthalpies[chosen]
 
 
-def _finding(curve: EnthalpyCurve, pressure: float, kind: str, amount: float, text: str) -> Finding:
-    return Finding(curve.name, curve.method, float(pressure), kind, float(amount), f"{curve.label}: {text}")
+def _finding(curve: EnthalpyCurve, pressure_gpa: float, kind: str, amount: float, text: str) -> Finding:
+    return Finding(curve.name, curve.method, float(pressure_gpa), kind, float(amount), f"{curve.label}: {text}")

@@ -201,9 +201,9 @@ def curves_of(structures: StructureSet) -> list[EnthalpyCurve]:
     columns = [np.where(failed, np.nan, each) for each in values]
     curves = []
     for (method, name), which in rows.items():
-        pressures = np.asarray(structures.columns["pressure_gpa"], dtype=float)[which]
-        order = np.array(which)[np.argsort(pressures, kind="stable")]
-        curves.append(EnthalpyCurve(name, method, np.sort(pressures), *(each[order] for each in columns)))
+        pressures_gpa = np.asarray(structures.columns["pressure_gpa"], dtype=float)[which]
+        order = np.array(which)[np.argsort(pressures_gpa, kind="stable")]
+        curves.append(EnthalpyCurve(name, method, np.sort(pressures_gpa), *(each[order] for each in columns)))
     return curves
 
 
@@ -247,8 +247,8 @@ def relative_enthalpies(curves: Sequence[EnthalpyCurve], relative_to: str) -> di
     }
 
 
-def _base(curve: EnthalpyCurve | None, pressures: np.ndarray) -> np.ndarray:
-    return np.full(len(pressures), np.nan) if curve is None else curve.at(pressures)
+def _base(curve: EnthalpyCurve | None, pressures_gpa: np.ndarray) -> np.ndarray:
+    return np.full(len(pressures_gpa), np.nan) if curve is None else curve.at(pressures_gpa)
 
 
 def check_reference(curves: Sequence[EnthalpyCurve], relative_to: str) -> None:

@@ -165,21 +165,21 @@ def _roots(a: EnthalpyCurve, b: EnthalpyCurve, low: float, high: float) -> np.nd
     return roots[np.diff(roots, prepend=-np.inf) > SAME_PRESSURE]
 
 
-def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure: float, tie: float) -> Crossing:
+def _crossing(first: EnthalpyCurve, second: EnthalpyCurve, pressure_gpa: float, tie: float) -> Crossing:
     """Describe a crossing at which the second phase becomes the lower one."""
     both = one, other = (_known_interpolant(first), _known_interpolant(second))
-    pieces = [each.piece(pressure) for each in both]
+    pieces = [each.piece(pressure_gpa) for each in both]
     low = min(each.enthalpy.x[piece] for each, piece in zip(both, pieces, strict=True))
     high = max(each.enthalpy.x[piece + 1] for each, piece in zip(both, pieces, strict=True))
     listed = np.union1d(first.pressures_gpa, second.pressures_gpa)
     kinds = {"hermite" if each.hermite[piece] else "linear" for each, piece in zip(both, pieces, strict=True)}
-    slope = float(other.enthalpy(pressure, 1) - one.enthalpy(pressure, 1))
-    doubt = float(np.hypot(other.doubt(pressure) - one.doubt(pressure), tie))
+    slope = float(other.enthalpy(pressure_gpa, 1) - one.enthalpy(pressure_gpa, 1))
+    doubt = float(np.hypot(other.doubt(pressure_gpa) - one.doubt(pressure_gpa), tie))
     return Crossing(
         first.method,
         first.name,
         second.name,
-        float(pressure),
+        float(pressure_gpa),
         doubt / abs(slope) if slope else np.inf,
         kinds.pop() if len(kinds) == 1 else "mixed",
         (float(low), float(high)),
@@ -274,20 +274,21 @@ def _coincidences(ranges: Sequence[StableRange], curves: Sequence[EnthalpyCurve]
     for stable_range in ranges:
         stable = named[stable_range.phase]
         inside = (stable.pressures_gpa >= stable_range.low_gpa) & (stable.pressures_gpa <= stable_range.high_gpa)
-        pressures = stable.pressures_gpa[inside & stable.known]
+        pressures_gpa = stable.pressures_gpa[inside & stable.known]
         for other in curves:
-            same = pressures[_coincide(stable, other, pressures, tie)]
+            same = pressures_gpa[_coincide(stable, other, pressures_gpa, tie)]
             if other is not stable and len(same) > 1:
+                where = ", ".join(f"{pressure_gpa:g}" for pressure_gpa in same)
                 remarks.append(
-                    f"{other.name} has the enthalpy and the volume of {stable.name} at "
-                    f"{', '.join(f'{pressure:g}' for pressure in same)} GPa: it may have become the same structure"
+                    f"{other.name} has the enthalpy and the volume of {stable.name} at {where} GPa: it may have become "
+                    "the same structure"
                 )
     return remarks
 
 
-def _coincide(one: EnthalpyCurve, other: EnthalpyCurve, pressures: np.ndarray, tie: float) -> np.ndarray:
-    near = np.abs(one.at(pressures) - other.at(pressures)) <= tie
-    ratio = other.at(pressures, "volumes") / one.at(pressures, "volumes")
+def _coincide(one: EnthalpyCurve, other: EnthalpyCurve, pressures_gpa: np.ndarray, tie: float) -> np.ndarray:
+    near = np.abs(one.at(pressures_gpa) - other.at(pressures_gpa)) <= tie
+    ratio = other.at(pressures_gpa, "volumes") / one.at(pressures_gpa, "volumes")
     return near & (np.abs(ratio - 1) <= SAME_VOLUME)
 
 
@@ -303,7 +304,7 @@ def _single_points(curves: Sequence[EnthalpyCurve]) -> list[str]:
 def _sequence_of_points(method: str, curves: Sequence[EnthalpyCurve]) -> StableSequence:
     """Return the lowest phase at each pressure, where no phase has more than one point."""
     points = sorted((c.range_gpa[0], float(c.enthalpies[c.known][0]), c.name) for c in curves if c.known.any())
-    lowest = {pressure: name for pressure, _, name in reversed(points)}
-    ranges = tuple(StableRange(name, pressure, pressure) for pressure, name in sorted(lowest.items()))
+    lowest = {pressure_gpa: name for pressure_gpa, _, name in reversed(points)}
+    ranges = tuple(StableRange(name, pressure_gpa, pressure_gpa) for pressure_gpa, name in sorted(lowest.items()))
     remarks = ("no phase has values at two pressures",) if ranges else ("no phase has values",)
     return StableSequence(method, ranges, (), remarks)

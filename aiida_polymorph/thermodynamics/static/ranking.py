@@ -88,26 +88,27 @@ def ranking_agreement(curves: Sequence[EnthalpyCurve]) -> list[RankingAgreement]
 
 
 def _agreement(one: str, other: str, methods: Mapping[str, Mapping[str, EnthalpyCurve]]) -> RankingAgreement:
-    pressures = _common(_pressures(methods[one]), _pressures(methods[other]))
+    pressures_gpa = _common(_pressures(methods[one]), _pressures(methods[other]))
     correlations = tuple(
-        kendall_tau(_at(methods[one], pressure), _at(methods[other], pressure)) for pressure in pressures
+        kendall_tau(_at(methods[one], pressure_gpa), _at(methods[other], pressure_gpa))
+        for pressure_gpa in pressures_gpa
     )
     known = [each.tau for each in correlations if each.tau is not None]
     reason = "" if known else correlations[0].reason if correlations else "no pressure in common"
     return RankingAgreement(
-        (one, other), tuple(pressures.tolist()), correlations, float(np.mean(known)) if known else None, reason
+        (one, other), tuple(pressures_gpa.tolist()), correlations, float(np.mean(known)) if known else None, reason
     )
 
 
 def _pressures(phases: Mapping[str, EnthalpyCurve]) -> np.ndarray:
     """Return the pressures at which any phase has an enthalpy, rising, each once."""
-    pressures = np.unique(np.concatenate([curve.pressures_gpa[curve.known] for curve in phases.values()]))
-    return pressures[np.diff(pressures, prepend=-np.inf) > SAME_PRESSURE]
+    pressures_gpa = np.unique(np.concatenate([curve.pressures_gpa[curve.known] for curve in phases.values()]))
+    return pressures_gpa[np.diff(pressures_gpa, prepend=-np.inf) > SAME_PRESSURE]
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one[(np.abs(one[:, None] - other) <= SAME_PRESSURE).any(axis=1)]
 
 
-def _at(phases: Mapping[str, EnthalpyCurve], pressure: float) -> dict[str, float]:
-    return {name: float(curve.at(np.array(pressure))) for name, curve in phases.items()}
+def _at(phases: Mapping[str, EnthalpyCurve], pressure_gpa: float) -> dict[str, float]:
+    return {name: float(curve.at(np.array(pressure_gpa))) for name, curve in phases.items()}

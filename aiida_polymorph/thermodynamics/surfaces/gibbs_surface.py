@@ -81,13 +81,13 @@ def grid(asked: Sequence[float], step: float) -> list[float]:
 
 
 def metastable_intervals(
-    pressures: Sequence[float], is_metastable: Sequence[bool], asked: Sequence[float]
+    pressures_gpa: Sequence[float], is_metastable: Sequence[bool], asked: Sequence[float]
 ) -> list[list[float]]:
     """Return the intervals of neighbouring pressures at which a phase is metastable that hold one asked for."""
     intervals: list[list[float]] = [[]]
-    for pressure, there in zip(pressures, is_metastable, strict=True):
+    for pressure_gpa, there in zip(pressures_gpa, is_metastable, strict=True):
         if there:
-            intervals[-1].append(pressure)
+            intervals[-1].append(pressure_gpa)
         elif intervals[-1]:
             intervals.append([])
     return [interval for interval in intervals if set(interval) & set(asked)]
@@ -106,11 +106,11 @@ def missing_pressures(states: Mapping[StatePoint, State], asked: Sequence[float]
     """
     temperature = min(point[0] for point in states)
     metastable = {p: not state.reason for (t, p), state in states.items() if t == temperature}
-    pressures = sorted(metastable)
+    pressures_gpa = sorted(metastable)
     if not any(metastable.values()):
         return []
     curve, more = _isotherm(states, temperature), []
-    for interval in metastable_intervals(pressures, [metastable[p] for p in pressures], asked):
+    for interval in metastable_intervals(pressures_gpa, [metastable[p] for p in pressures_gpa], asked):
         wanted = [p for p in asked if p in interval]
         nothing = Estimate(0.0, 0.0)
         error = max(along_isotherm(nothing, curve, wanted[0], p).error for p in wanted)
@@ -120,7 +120,7 @@ def missing_pressures(states: Mapping[StatePoint, State], asked: Sequence[float]
 
 
 def missing_temperatures(
-    states: Mapping[StatePoint, State], temperatures: Sequence[float], pressures: Sequence[float], tolerance: float
+    states: Mapping[StatePoint, State], temperatures: Sequence[float], pressures_gpa: Sequence[float], tolerance: float
 ) -> list[StatePoint]:
     """Return where else dynamics is needed on the isobars; nothing where it suffices.
 
@@ -130,23 +130,23 @@ def missing_temperatures(
     Args:
         states: so far, of every isobar at least the lowest and the highest temperature asked for.
         temperatures: asked for, K.
-        pressures: asked for, GPa.
+        pressures_gpa: asked for, GPa.
         tolerance: eV per formula unit.
     """
     lowest, more = min(temperatures), []
-    for pressure in pressures:
-        known = {t: state.reason for (t, p), state in states.items() if p == pressure}
+    for pressure_gpa in pressures_gpa:
+        known = {t: state.reason for (t, p), state in states.items() if p == pressure_gpa}
         if known.get(lowest) != "":
             continue
-        curve = _isobar(states, pressure, 0)
+        curve = _isobar(states, pressure_gpa, 0)
         top, last = float(curve.points.max()), min((t for t, reason in known.items() if reason), default=np.inf)
         lost = [t for t in temperatures if top < t < last]
         reached = max(t for t in temperatures if t <= top)
         error = along_isobar(Estimate(0.0, 0.0), curve, lowest, reached).error if reached > lowest else 0.0
         if lost:
-            more.append((max(lost), pressure))
+            more.append((max(lost), pressure_gpa))
         elif error > tolerance and len(curve.points) < MOST_POINTS:
-            more.append((_widest_middle(curve.points), pressure))
+            more.append((_widest_middle(curve.points), pressure_gpa))
     return more
 
 
@@ -161,7 +161,7 @@ def gibbs_surface(
     states: Mapping[StatePoint, State],
     anchors: Mapping[StatePoint, Estimate],
     temperatures: Sequence[float],
-    pressures: Sequence[float],
+    pressures_gpa: Sequence[float],
     kinetic_atoms: int = 0,
 ) -> list[Gibbs]:
     """Return the Gibbs energies at all temperatures and pressures asked for.
@@ -172,13 +172,13 @@ def gibbs_surface(
         states: by temperature and pressure.
         anchors: Gibbs energies by temperature and pressure, all at the lowest temperature.
         temperatures: asked for, K.
-        pressures: asked for, GPa.
+        pressures_gpa: asked for, GPa.
         kinetic_atoms: atoms in a formula unit whose kinetic energy counts to the enthalpy of Gibbs-Helmholtz: 0 in
             the convention of one wavelength at all temperatures, all of them where wavelengths are the elements' own.
     """
     return [
-        _gibbs(states, anchors, (temperature, pressure), kinetic_atoms)
-        for pressure in pressures
+        _gibbs(states, anchors, (temperature, pressure_gpa), kinetic_atoms)
+        for pressure_gpa in pressures_gpa
         for temperature in sorted(temperatures)
     ]
 
@@ -186,22 +186,22 @@ def gibbs_surface(
 def _gibbs(
     states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], point: StatePoint, kinetic_atoms: int
 ) -> Gibbs:
-    temperature, pressure = point
-    reached = anchor_for(states, anchors, pressure)
+    temperature, pressure_gpa = point
+    reached = anchor_for(states, anchors, pressure_gpa)
     if reached is None:
-        reason = _reason(states, (next(iter(anchors))[0] if anchors else temperature, pressure))
-        return Gibbs(temperature, pressure, None, reason=reason)
+        reason = _reason(states, (next(iter(anchors))[0] if anchors else temperature, pressure_gpa))
+        return Gibbs(temperature, pressure_gpa, None, reason=reason)
     (start_temperature, start_pressure), start = reached
     isotherm = _isotherm(states, start_temperature)
-    compressed = along_isotherm(start, isotherm, start_pressure, pressure)
-    isobar = _isobar(states, pressure, kinetic_atoms)
+    compressed = along_isotherm(start, isotherm, start_pressure, pressure_gpa)
+    isobar = _isobar(states, pressure_gpa, kinetic_atoms)
     if temperature > isobar.points.max() + 1e-9:
-        return Gibbs(temperature, pressure, None, reason=_reason(states, point))
+        return Gibbs(temperature, pressure_gpa, None, reason=_reason(states, point))
     value = along_isobar(compressed, isobar, start_temperature, temperature)
     gap = _gap(states, reached, point, value, kinetic_atoms)
-    enthalpy = fitted(_isobar(states, pressure, 0), temperature)
-    volume = fitted(_isobar_volumes(states, pressure), temperature)
-    return Gibbs(temperature, pressure, value, enthalpy, volume, gap)
+    enthalpy = fitted(_isobar(states, pressure_gpa, 0), temperature)
+    volume = fitted(_isobar_volumes(states, pressure_gpa), temperature)
+    return Gibbs(temperature, pressure_gpa, value, enthalpy, volume, gap)
 
 
 def _gap(
@@ -213,12 +213,12 @@ def _gap(
 ) -> Estimate | None:
     """Return how the other way round compares: along the isobar of the anchor first."""
     (start_temperature, start_pressure), start = reached
-    temperature, pressure = point
-    if temperature == start_temperature or pressure == start_pressure:
+    temperature, pressure_gpa = point
+    if temperature == start_temperature or pressure_gpa == start_pressure:
         return None
     isobar = _isobar(states, start_pressure, kinetic_atoms)
     cold, warm = _isotherm(states, start_temperature), _isotherm(states, temperature)
-    if temperature > isobar.points.max() + 1e-9 or not {pressure, start_pressure} <= set(warm.points.tolist()):
+    if temperature > isobar.points.max() + 1e-9 or not {pressure_gpa, start_pressure} <= set(warm.points.tolist()):
         return None
     heated = along_isobar(Estimate(start.value, 0.0), isobar, start_temperature, temperature)
     return loop_gap(value, heated, start, (cold, warm), reached[0], point)
@@ -268,13 +268,13 @@ def without(value: Estimate, error: float) -> Estimate:
 
 
 def anchor_for(
-    states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], pressure: float
+    states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], pressure_gpa: float
 ) -> tuple[StatePoint, Estimate] | None:
     """Return the anchor from which a pressure is reached over points where the phase is metastable."""
     for point, value in anchors.items():
-        low, high = sorted((point[1], pressure))
+        low, high = sorted((point[1], pressure_gpa))
         between = [state for (t, p), state in states.items() if t == point[0] and low <= p <= high]
-        if (point[0], pressure) in states and all(not state.reason for state in between):
+        if (point[0], pressure_gpa) in states and all(not state.reason for state in between):
             return point, value
     return None
 
@@ -286,7 +286,7 @@ def _isotherm(states: Mapping[StatePoint, State], temperature: float) -> Sampled
     return curve_of([(p, fitted(curve, temperature)) for p, curve in reach.items()])
 
 
-def _isobar(states: Mapping[StatePoint, State], pressure: float, kinetic_atoms: int) -> SampledCurve:
+def _isobar(states: Mapping[StatePoint, State], pressure_gpa: float, kinetic_atoms: int) -> SampledCurve:
     """Return the enthalpy up to the first temperature at which the phase is not metastable."""
     return curve_of(
         [
@@ -294,17 +294,17 @@ def _isobar(states: Mapping[StatePoint, State], pressure: float, kinetic_atoms: 
                 temperature,
                 Estimate(state.enthalpy.value + kinetic_energy(temperature, kinetic_atoms), state.enthalpy.error),
             )
-            for temperature, state in _metastable(states, pressure)
+            for temperature, state in _metastable(states, pressure_gpa)
         ]
     )
 
 
-def _isobar_volumes(states: Mapping[StatePoint, State], pressure: float) -> SampledCurve:
-    return curve_of([(temperature, state.volume) for temperature, state in _metastable(states, pressure)])
+def _isobar_volumes(states: Mapping[StatePoint, State], pressure_gpa: float) -> SampledCurve:
+    return curve_of([(temperature, state.volume) for temperature, state in _metastable(states, pressure_gpa)])
 
 
-def _metastable(states: Mapping[StatePoint, State], pressure: float) -> list[tuple[float, State]]:
-    rising = sorted(((t, state) for (t, p), state in states.items() if p == pressure), key=lambda each: each[0])
+def _metastable(states: Mapping[StatePoint, State], pressure_gpa: float) -> list[tuple[float, State]]:
+    rising = sorted(((t, state) for (t, p), state in states.items() if p == pressure_gpa), key=lambda each: each[0])
     return list(takewhile(lambda each: not each[1].reason, rising))
 
 
@@ -317,8 +317,8 @@ def curve_of(values_at: Sequence[tuple[float, Estimate]]) -> SampledCurve:
 
 def _reason(states: Mapping[StatePoint, State], point: StatePoint) -> str:
     """Return why a point has no value: what happened there, or on the way to it."""
-    temperature, pressure = point
-    on_the_way = sorted((t, state.reason) for (t, p), state in states.items() if p == pressure and t <= temperature)
+    temperature, pressure_gpa = point
+    on_the_way = sorted((t, state.reason) for (t, p), state in states.items() if p == pressure_gpa and t <= temperature)
     found = [(t, reason) for t, reason in on_the_way if reason]
     if not found:
         return "not reached from any pressure where the free energy is known"

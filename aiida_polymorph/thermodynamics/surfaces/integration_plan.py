@@ -64,7 +64,7 @@ class Wanted:
 
     Attributes:
         temperatures: K.
-        pressures: GPa.
+        pressures_gpa: GPa.
         temperature_step: largest distance of the first points along an isobar, K.
         pressure_step: largest distance of the first points along the isotherm, GPa.
         path_error: wanted error of each path, eV per formula unit: points are added until it is reached.
@@ -73,7 +73,7 @@ class Wanted:
     """
 
     temperatures: tuple[float, ...]
-    pressures: tuple[float, ...]
+    pressures_gpa: tuple[float, ...]
     temperature_step: float
     pressure_step: float
     path_error: float
@@ -151,11 +151,11 @@ class IntegrationPlan(Plan[Integrated]):
         temperature, wanted = self.wanted.lowest, self.wanted
         states: dict[StatePoint, State] = {}
         failed: dict[StatePoint, str] = {}
-        more = grid(wanted.pressures, wanted.pressure_step)
+        more = grid(wanted.pressures_gpa, wanted.pressure_step)
         while more:
-            found, lost = self._states(runner, [(temperature, pressure) for pressure in more])
+            found, lost = self._states(runner, [(temperature, pressure_gpa) for pressure_gpa in more])
             states, failed = states | found, failed | lost
-            more = missing_pressures(states, wanted.pressures, wanted.path_error)
+            more = missing_pressures(states, wanted.pressures_gpa, wanted.path_error)
         return states, failed
 
     def _states(
@@ -176,10 +176,10 @@ class IntegrationPlan(Plan[Integrated]):
         self, runner: Runner, states: Mapping[StatePoint, State]
     ) -> tuple[dict[StatePoint, Estimate], list[str]]:
         """Return an absolute free energy in every interval of pressures, and why there are none."""
-        pressures = sorted(pressure for _, pressure in states)
-        known = [not states[self.wanted.lowest, pressure].reason for pressure in pressures]
-        intervals = metastable_intervals(pressures, known, self.wanted.pressures)
-        points = [(self.wanted.lowest, next(p for p in self.wanted.pressures if p in each)) for each in intervals]
+        pressures_gpa = sorted(pressure_gpa for _, pressure_gpa in states)
+        known = [not states[self.wanted.lowest, pressure_gpa].reason for pressure_gpa in pressures_gpa]
+        intervals = metastable_intervals(pressures_gpa, known, self.wanted.pressures_gpa)
+        points = [(self.wanted.lowest, next(p for p in self.wanted.pressures_gpa if p in each)) for each in intervals]
         plans = {point: FreeEnergyPlan(self.phase, self._asked(*point)) for point in points}
         anchors, problems = {}, []
         for point, found in _attempt(runner, "anchor", plans).items():
@@ -193,7 +193,7 @@ class IntegrationPlan(Plan[Integrated]):
 
     def _known_pressures(self, states: Mapping[StatePoint, State]) -> list[float]:
         """Return the pressures asked for at which the phase is metastable at the lowest temperature."""
-        points = ((self.wanted.lowest, pressure) for pressure in self.wanted.pressures)
+        points = ((self.wanted.lowest, pressure_gpa) for pressure_gpa in self.wanted.pressures_gpa)
         return [point[1] for point in points if point in states and not states[point].reason]
 
     def _heated(
@@ -210,8 +210,8 @@ class IntegrationPlan(Plan[Integrated]):
         more = [(temperature, p) for p in self._known_pressures(states) for temperature in higher]
         while more:
             known |= self._states(runner, more)[0]
-            more = missing_temperatures(known, wanted.temperatures, wanted.pressures, wanted.path_error)
-        return gibbs_surface(known, anchors, wanted.temperatures, wanted.pressures, kinetic_atoms)
+            more = missing_temperatures(known, wanted.temperatures, wanted.pressures_gpa, wanted.path_error)
+        return gibbs_surface(known, anchors, wanted.temperatures, wanted.pressures_gpa, kinetic_atoms)
 
     def _swept(
         self,
@@ -226,7 +226,7 @@ class IntegrationPlan(Plan[Integrated]):
         reaches = dict.fromkeys(known, wanted.highest)
         sweeps, losses = {}, {}
         while reaches:
-            plans = {(reach, pressure): self._sweep(pressure, reach) for pressure, reach in reaches.items()}
+            plans = {(reach, pressure_gpa): self._sweep(pressure_gpa, reach) for pressure_gpa, reach in reaches.items()}
             reaches = {}
             for point, found in _attempt(runner, "sweep", plans).items():
                 if isinstance(found, StepFailedError):
@@ -237,7 +237,7 @@ class IntegrationPlan(Plan[Integrated]):
                     reaches |= {} if lower is None else {point[1]: lower}
                 else:
                     sweeps[point] = found.ways
-        grid_points = wanted.temperatures, wanted.pressures, kinetic_atoms
+        grid_points = wanted.temperatures, wanted.pressures_gpa, kinetic_atoms
         return swept_surface(states, anchors, sweeps, losses, *grid_points)
 
     def _sweep(self, pressure_gpa: float, reach: float) -> SweepPlan:

@@ -42,7 +42,7 @@ class PhasePoints:
 
     Attributes:
         temperatures: K.
-        pressures: GPa.
+        pressures_gpa: GPa.
         gibbs_energy: eV.
         error: of the Gibbs energy, eV.
         enthalpy: that of Gibbs-Helmholtz, H = G - T dG/dT, eV; see `free_energy.kinetic`.
@@ -50,7 +50,7 @@ class PhasePoints:
     """
 
     temperatures: np.ndarray
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     gibbs_energy: np.ndarray
     error: np.ndarray
     enthalpy: np.ndarray
@@ -100,12 +100,12 @@ class Terms(NamedTuple):
     reach: tuple[float, float]
     logarithm: bool
 
-    def design(self, temperatures: np.ndarray, pressures: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def design(self, temperatures: np.ndarray, pressures_gpa: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all functions and their slopes along T and P at n places, shape (n, functions) each."""
         (t, dt), (p, dp) = (
             _legendre((values - middle) / reach, order, reach)
             for values, middle, reach, order in zip(
-                (temperatures, pressures), self.middle, self.reach, self.orders, strict=True
+                (temperatures, pressures_gpa), self.middle, self.reach, self.orders, strict=True
             )
         )
         i, j = _products(self.orders)
@@ -125,7 +125,7 @@ class PhaseSurface:
     Attributes:
         name: of the phase.
         temperatures: of the grid, rising, K, shape (t,).
-        pressures: of the grid, rising, GPa, shape (p,).
+        pressures_gpa: of the grid, rising, GPa, shape (p,).
         errors: of the Gibbs energies on the grid, eV per formula unit, shape (t, p); nan where there is no value.
         terms: functions of the surface.
         coefficients: of these functions.
@@ -135,33 +135,33 @@ class PhaseSurface:
 
     name: str
     temperatures: np.ndarray
-    pressures: np.ndarray
+    pressures_gpa: np.ndarray
     errors: np.ndarray
     terms: Terms
     coefficients: np.ndarray
     misfit: Misfit
     interpolation: float
 
-    def evaluate(self, temperatures: np.ndarray | float, pressures: np.ndarray | float) -> Energies:
+    def evaluate(self, temperatures: np.ndarray | float, pressures_gpa: np.ndarray | float) -> Energies:
         """Return Gibbs energy, entropy and volume at temperatures (K) and pressures (GPa), nan where unknown."""
-        known = np.isfinite(self._grid_error(temperatures, pressures))
-        return Energies(*(np.where(known, each, np.nan) for each in self.polynomial(temperatures, pressures)))
+        known = np.isfinite(self._grid_error(temperatures, pressures_gpa))
+        return Energies(*(np.where(known, each, np.nan) for each in self.polynomial(temperatures, pressures_gpa)))
 
-    def polynomial(self, temperatures: np.ndarray | float, pressures: np.ndarray | float) -> Energies:
+    def polynomial(self, temperatures: np.ndarray | float, pressures_gpa: np.ndarray | float) -> Energies:
         """Return the same without looking whether the places are among those known."""
-        t, p = np.broadcast_arrays(np.asarray(temperatures, float), np.asarray(pressures, float))
+        t, p = np.broadcast_arrays(np.asarray(temperatures, float), np.asarray(pressures_gpa, float))
         value, along_t, along_p = (each @ self.coefficients for each in self.terms.design(t.ravel(), p.ravel()))
         return Energies(value.reshape(t.shape), -along_t.reshape(t.shape), along_p.reshape(t.shape) / GPA)
 
-    def error(self, temperatures: np.ndarray | float, pressures: np.ndarray | float) -> np.ndarray:
+    def error(self, temperatures: np.ndarray | float, pressures_gpa: np.ndarray | float) -> np.ndarray:
         """Return the standard error of the Gibbs energy, eV per formula unit, nan where unknown."""
-        grid = self._grid_error(temperatures, pressures)
+        grid = self._grid_error(temperatures, pressures_gpa)
         return np.sqrt(grid**2 + self.misfit.gibbs_energy**2 + self.interpolation**2)
 
-    def _grid_error(self, temperatures: np.ndarray | float, pressures: np.ndarray | float) -> np.ndarray:
+    def _grid_error(self, temperatures: np.ndarray | float, pressures_gpa: np.ndarray | float) -> np.ndarray:
         """Return the errors of the grid, linear between its points, nan where unknown."""
-        t, p = np.broadcast_arrays(np.asarray(temperatures, float), np.asarray(pressures, float))
-        (i, i_next, x), (j, j_next, y) = _cell(self.temperatures, t), _cell(self.pressures, p)
+        t, p = np.broadcast_arrays(np.asarray(temperatures, float), np.asarray(pressures_gpa, float))
+        (i, i_next, x), (j, j_next, y) = _cell(self.temperatures, t), _cell(self.pressures_gpa, p)
         e = self.errors
         lower, upper = (1 - y) * e[i, j] + y * e[i, j_next], (1 - y) * e[i_next, j] + y * e[i_next, j_next]
         return (1 - x) * lower + x * upper
@@ -182,9 +182,9 @@ def phase_points(points: Sequence[Mapping[str, Any]], convention: str, atoms: in
     known = [[each[name] for name in names] for each in points if all(each[name] is not None for name in names)]
     if not known:
         raise ValueError("there is no Gibbs energy at any temperature and pressure")
-    temperatures, pressures, gibbs, error, enthalpy, volume = np.array(known, dtype=float).T
+    temperatures, pressures_gpa, gibbs, error, enthalpy, volume = np.array(known, dtype=float).T
     slope = gibbs_helmholtz_enthalpy(enthalpy, temperatures, convention, atoms)
-    return PhasePoints(temperatures, pressures, gibbs, error, slope, volume)
+    return PhasePoints(temperatures, pressures_gpa, gibbs, error, slope, volume)
 
 
 def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
@@ -198,31 +198,31 @@ def fit_surface(name: str, points: PhasePoints) -> PhaseSurface:
         ValueError: if a place is there twice.
     """
     temperatures, i = np.unique(points.temperatures, return_inverse=True)
-    pressures, j = np.unique(points.pressures, return_inverse=True)
+    pressures_gpa, j = np.unique(points.pressures_gpa, return_inverse=True)
     if len(set(zip(i, j, strict=True))) < len(i):
         raise ValueError(f"{name} has two values at the same temperature and pressure")
-    errors = np.full((len(temperatures), len(pressures)), np.nan)
+    errors = np.full((len(temperatures), len(pressures_gpa)), np.nan)
     errors[i, j] = points.error
-    fits = [_fit(points, terms) for terms in _determined(points, temperatures, pressures)]
+    fits = [_fit(points, terms) for terms in _determined(points, temperatures, pressures_gpa)]
     terms, coefficients, misfit = fits[0]
     steps = [_distance(points, a, b) for a, b in pairwise(reversed(fits))]
     doubt = next_step(steps) if steps else 0.0
-    return PhaseSurface(name, temperatures, pressures, errors, terms, coefficients, misfit, doubt)
+    return PhaseSurface(name, temperatures, pressures_gpa, errors, terms, coefficients, misfit, doubt)
 
 
 Fit = tuple[Terms, np.ndarray, Misfit]
 
 
-def _determined(points: PhasePoints, temperatures: np.ndarray, pressures: np.ndarray) -> list[Terms]:
+def _determined(points: PhasePoints, temperatures: np.ndarray, pressures_gpa: np.ndarray) -> list[Terms]:
     """Return the functions to fit, falling: the highest orders that the points determine, and up to two below them.
 
     G and its slope at n values determine 2 n functions of T or P, one of which is T ln T.
     """
     most_t, most_p = MOST_ORDERS
-    n, m = len(temperatures), len(pressures)
+    n, m = len(temperatures), len(pressures_gpa)
     highest = min(n + 1, max(2 * n - 2, 1), most_t), min(m + 1, 2 * m - 1, most_p)
     falling = [(max(highest[0] - less, 1), max(highest[1] - less, 1)) for less in range(max(highest))]
-    candidates = [_terms(temperatures, pressures, orders) for orders in falling]
+    candidates = [_terms(temperatures, pressures_gpa, orders) for orders in falling]
     enough = [terms for terms in candidates if _are_determined(points, terms)]
     return enough[:3] or candidates[-1:]
 
@@ -234,17 +234,17 @@ def _are_determined(points: PhasePoints, terms: Terms) -> bool:
     return len(rows) >= rows.shape[1] and bool(sizes[-1] > UNDETERMINED * sizes[0])
 
 
-def _terms(temperatures: np.ndarray, pressures: np.ndarray, orders: tuple[int, int]) -> Terms:
-    middle = float(np.mean(temperatures[[0, -1]])), float(np.mean(pressures[[0, -1]]))
-    reach = float(np.ptp(temperatures)) / 2 or middle[0] / 10, float(np.ptp(pressures)) / 2 or 1.0
+def _terms(temperatures: np.ndarray, pressures_gpa: np.ndarray, orders: tuple[int, int]) -> Terms:
+    middle = float(np.mean(temperatures[[0, -1]])), float(np.mean(pressures_gpa[[0, -1]]))
+    reach = float(np.ptp(temperatures)) / 2 or middle[0] / 10, float(np.ptp(pressures_gpa)) / 2 or 1.0
     return Terms(orders, middle, reach, len(temperatures) > 1)
 
 
 def _equations(points: PhasePoints, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
     """Return G, H and V at all n points by each function, shape (3 n, functions), and how much each counts."""
     t = points.temperatures
-    value, along_t, along_p = terms.design(t, points.pressures)
-    half_t, half_p = (_half_step(each) for each in (t, points.pressures))
+    value, along_t, along_p = terms.design(t, points.pressures_gpa)
+    half_t, half_p = (_half_step(each) for each in (t, points.pressures_gpa))
     weights = np.concatenate([np.ones_like(t), half_t / t, np.full_like(t, half_p)])
     return np.concatenate([value, value - t[:, None] * along_t, along_p]), weights
 
@@ -265,7 +265,7 @@ def _half_step(values: np.ndarray) -> float:
 
 def _distance(points: PhasePoints, one: Fit, other: Fit) -> float:
     """Return the root mean square difference of two fits half way between each point and its neighbours, eV."""
-    middles = [np.unique(each) for each in (points.temperatures, points.pressures)]
+    middles = [np.unique(each) for each in (points.temperatures, points.pressures_gpa)]
     middles = [(each[1:] + each[:-1]) / 2 if len(each) > 1 else each for each in middles]
     t, p = (each.ravel() for each in np.meshgrid(*middles))
     difference = one[0].design(t, p)[0] @ one[1] - other[0].design(t, p)[0] @ other[1]

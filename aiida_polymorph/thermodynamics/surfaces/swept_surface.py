@@ -32,7 +32,7 @@ def swept_surface(
     sweeps: Mapping[StatePoint, tuple[Sweep, Sweep]],
     losses: Mapping[StatePoint, str],
     temperatures: Sequence[float],
-    pressures: Sequence[float],
+    pressures_gpa: Sequence[float],
     kinetic_atoms: int = 0,
 ) -> list[Gibbs]:
     """Return the Gibbs energies at all temperatures and pressures asked for.
@@ -45,16 +45,16 @@ def swept_surface(
         sweeps: up and down of crystals that are metastable, by the highest temperature and the pressure.
         losses: why other sweeps told nothing, likewise.
         temperatures: asked for, K.
-        pressures: asked for, GPa.
+        pressures_gpa: asked for, GPa.
         kinetic_atoms: see `gibbs_surface`.
     """
-    known = gibbs_surface(states, anchors, temperatures, pressures, kinetic_atoms)
+    known = gibbs_surface(states, anchors, temperatures, pressures_gpa, kinetic_atoms)
     starts = {each.pressure_gpa: each.value for each in known if each.temperature == min(temperatures)}
     swept: dict[StatePoint, SweptPoint] = {}
-    for (reach, pressure), ways in sweeps.items():
-        start, reached = starts.get(pressure), [t for t in temperatures if t <= reach]
+    for (reach, pressure_gpa), ways in sweeps.items():
+        start, reached = starts.get(pressure_gpa), [t for t in temperatures if t <= reach]
         points = isobar_from_sweeps(*ways, start, reached, kinetic_atoms) if start else []
-        swept |= {(point.temperature, pressure): point for point in points}
+        swept |= {(point.temperature, pressure_gpa): point for point in points}
     return [_swept(each, states, anchors, swept, losses) for each in known]
 
 
@@ -73,7 +73,9 @@ def _swept(
         return Gibbs(*point, found.gibbs_energy, found.enthalpy, found.volume, gap)
     if point in states:
         return known
-    lost = [(reach, why) for (reach, pressure), why in losses.items() if pressure == point[1] and reach >= point[0]]
+    lost = [
+        (reach, why) for (reach, pressure_gpa), why in losses.items() if pressure_gpa == point[1] and reach >= point[0]
+    ]
     return replace(known, reason=min(lost)[1]) if lost else known
 
 
@@ -81,12 +83,12 @@ def _gap(
     states: Mapping[StatePoint, State], anchors: Mapping[StatePoint, Estimate], swept: Swept, point: StatePoint
 ) -> Estimate | None:
     """Return how the other way round compares: along the isobar of the anchor first."""
-    reached, (temperature, pressure) = anchor_for(states, anchors, point[1]), point
+    reached, (temperature, pressure_gpa) = anchor_for(states, anchors, point[1]), point
     if reached is None:
         return None
     (start_temperature, start_pressure), start = reached
     corner = temperature, start_pressure
-    if temperature == start_temperature or pressure == start_pressure or corner not in swept:
+    if temperature == start_temperature or pressure_gpa == start_pressure or corner not in swept:
         return None
     warm = curve_of([(p, point.volume) for (t, p), point in swept.items() if t == temperature])
     cold = curve_of(
