@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from ase.build import bulk
-from replay import Ending, calls_of, replay
+from process_stories import calls_of
+from replay import Ending, replay
 from replay_jobs import dynamics, only_jobs
 from test_contract import ARGON, BRIEF, DYNAMICS, FCC
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from ase.build import bulk
-from replay import calls_of, replay
+from process_stories import calls_of
+from replay import replay
 from replay_jobs import only_jobs, relaxing
 from test_landscape import QUICK
 from test_landscape import argon as argon_search
