@@ -1,3 +1,3 @@
 """Predict which crystal polymorphs are stable, from random structure searches, with AiiDA."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
