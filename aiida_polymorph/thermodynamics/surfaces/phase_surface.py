@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -223,8 +223,7 @@ def _determined(points: PhasePoints, temperatures: np.ndarray, pressures_gpa: np
     highest = min(n + 1, max(2 * n - 2, 1), most_t), min(m + 1, 2 * m - 1, most_p)
     falling = [(max(highest[0] - less, 1), max(highest[1] - less, 1)) for less in range(max(highest))]
     candidates = [_terms(temperatures, pressures_gpa, orders) for orders in falling]
-    enough = [terms for terms in candidates if _are_determined(points, terms)]
-    return enough[:3] or candidates[-1:]
+    return list(islice((terms for terms in candidates if _are_determined(points, terms)), 3)) or candidates[-1:]
 
 
 def _are_determined(points: PhasePoints, terms: Terms) -> bool:
