@@ -80,21 +80,20 @@ def quasi_harmonic(
         ValueError: if there are no cells, they are not of the same atoms, two have the same volume, or temperature,
             pressure or convention is not allowed.
     """
-    _check_state(temperature, pressure_gpa, convention)
+    check_state(temperature, pressure_gpa, convention)
     check_cells(cells)
     kept, remarks = usable_cells(cells, pressure_gpa)
     blank = _blank(cells[0], temperature, pressure_gpa, convention)
     blank = replace(blank, steps=sum(cell.phonons.displacements for cell in cells), remarks=remarks)
     if len(kept) < FEWEST_CELLS:
         return _unknown(blank, f"{len(kept)} cells can be used, {FEWEST_CELLS} are needed")
-    curves = _curves(kept, temperature, convention)
+    curves = volume_curves(kept, temperature, convention)
     volume, side = _minimum(kept, curves, pressure_gpa)
     if side:
-        edge = kept[0] if side < 0 else kept[-1]
-        where = f"{'below' if side < 0 else 'above'} {edge.volume:.3f} angstrom^3, that of {edge.pressure_gpa:g} GPa"
-        return _unknown(blank, f"the minimum of F + P V is outside of the cells: {where}")
-    if any(cell.phonons.soft_bulk > 0 for cell in _beside(by_volume(cells), volume)):
-        return _unknown(blank, f"the minimum of F + P V, {volume:.3f} angstrom^3, is beside a cell that is unstable")
+        return _unknown(blank, outside_reason(kept, side))
+    reason = unstable_reason(by_volume(cells), volume)
+    if reason:
+        return _unknown(blank, reason)
     return _at_minimum(blank, kept, curves, volume)
 
 
@@ -107,7 +106,7 @@ def harmonic(cell: GridCell, temperature: float, convention: str = "unit") -> Fr
     Raises:
         ValueError: if the temperature is not positive or the convention unknown.
     """
-    _check_state(temperature, cell.pressure_gpa, convention)
+    check_state(temperature, cell.pressure_gpa, convention)
     blank = _blank(cell, temperature, cell.pressure_gpa, convention)
     if cell.phonons.soft_bulk > 0:
         return _unknown(blank, imaginary_shares([cell]))
@@ -131,12 +130,12 @@ def further_pressures(
     Raises:
         ValueError: as `quasi_harmonic`.
     """
-    _check_state(temperature, pressure_gpa, convention)
+    check_state(temperature, pressure_gpa, convention)
     check_cells(cells)
     kept, _ = usable_cells(cells, pressure_gpa)
     if len(kept) < FEWEST_CELLS:
         return ()
-    _, side = _minimum(kept, _curves(kept, temperature, convention), pressure_gpa)
+    _, side = _minimum(kept, volume_curves(kept, temperature, convention), pressure_gpa)
     ordered = by_volume(cells)
     edge, last = (kept[0], ordered[0]) if side < 0 else (kept[-1], ordered[-1])
     if not side or edge is not last:
@@ -168,17 +167,36 @@ def assemble_quasi_harmonic(
     return replace(found, reason=reason, remarks=(*found.remarks, *notes))
 
 
-def _check_state(temperature: float, pressure_gpa: float, convention: str) -> None:
+def outside_reason(cells: Sequence[GridCell], side: int) -> str:
+    """Return that the minimum of F + P V lies beyond the first (side -1) or last (1) of cells ordered by volume."""
+    edge = cells[0] if side < 0 else cells[-1]
+    where = f"{'below' if side < 0 else 'above'} {edge.volume:.3f} angstrom^3, that of {edge.pressure_gpa:g} GPa"
+    return f"the minimum of F + P V is outside of the cells: {where}"
+
+
+def unstable_reason(cells: Sequence[GridCell], volume: float) -> str:
+    """Return that a cell next to the minimum is unstable, "" if none is; cells are ordered by volume."""
+    if any(cell.phonons.soft_bulk > 0 for cell in beside(cells, volume)):
+        return f"the minimum of F + P V, {volume:.3f} angstrom^3, is beside a cell that is unstable"
+    return ""
+
+
+def check_state(temperature: float, pressure_gpa: float, convention: str) -> None:
+    """Refuse a state or a convention that there is not.
+
+    Raises:
+        ValueError: naming it, and what is allowed.
+    """
     if not 0 < temperature < np.inf or not np.isfinite(pressure_gpa):
         raise ValueError(f"temperature {temperature} K must be positive, pressure {pressure_gpa} GPa finite")
     if convention not in CONVENTIONS:
         raise ValueError(f"convention is {convention!r}, must be one of {', '.join(CONVENTIONS)}")
 
 
-def _curves(cells: Sequence[GridCell], temperature: float, convention: str) -> dict[str, VolumeCurve]:
+def volume_curves(cells: Sequence[GridCell], temperature: float, convention: str) -> dict[str, VolumeCurve]:
     """Return the terms of the Helmholtz energy that depend on volume."""
     vibrations = [cell.vibrations(temperature, convention) for cell in cells]
-    curves = {name: _spline(cells, [each[name] for each in vibrations]) for name in vibrations[0]}
+    curves = {name: spline(cells, [each[name] for each in vibrations]) for name in vibrations[0]}
     return {"static": _static(cells), **curves}
 
 
@@ -186,10 +204,10 @@ def _static(cells: Sequence[GridCell]) -> VolumeCurve:
     """Return the static energy with slopes of -P, and without."""
     volumes, energies = (np.array([getattr(cell, name) for cell in cells]) for name in ("volume", "energy"))
     slopes = [-cell.pressure_gpa * GPA for cell in cells]
-    return VolumeCurve(CubicHermiteSpline(volumes, energies, slopes), _spline(cells, energies).best)
+    return VolumeCurve(CubicHermiteSpline(volumes, energies, slopes), spline(cells, energies).best)
 
 
-def _spline(cells: Sequence[GridCell], values: ArrayLike) -> VolumeCurve:
+def spline(cells: Sequence[GridCell], values: ArrayLike) -> VolumeCurve:
     """Return a cubic spline (a parabola for 3 cells) and one of a degree less."""
     volumes, degree = [cell.volume for cell in cells], min(3, len(cells) - 1)
     return VolumeCurve(*(make_interp_spline(volumes, values, k) for k in (degree, degree - 1)))
@@ -209,7 +227,7 @@ def _minimum(cells: Sequence[GridCell], curves: Mapping[str, VolumeCurve], press
     return float(minimize_scalar(gibbs, bounds=bounds, method="bounded", options={"xatol": 1e-9}).x), 0
 
 
-def _beside(ordered: Sequence[GridCell], volume: float, reach: int = 1) -> Sequence[GridCell]:
+def beside(ordered: Sequence[GridCell], volume: float, reach: int = 1) -> Sequence[GridCell]:
     """Return the cells around a volume, `reach` on both sides."""
     right = int(np.searchsorted([cell.volume for cell in ordered], volume))
     return ordered[max(0, right - reach) : right + reach]
@@ -219,7 +237,7 @@ def _at_minimum(
     blank: FreeEnergy, cells: Sequence[GridCell], curves: Mapping[str, VolumeCurve], volume: float
 ) -> FreeEnergy:
     """Return the Gibbs energy at a volume where the curves are as far apart as around it."""
-    around = _beside(cells, volume, reach=2)
+    around = beside(cells, volume, reach=2)
     window = np.linspace(around[0].volume, around[-1].volume, GRID)
     floor, pressure = SMALLEST_ERROR * cells[0].atoms_per_unit, blank.pressure_gpa * GPA
     terms = {
@@ -232,7 +250,7 @@ def _at_minimum(
     # G is lowest at this volume: an error of it counts in second order.
     work = Estimate(pressure * volume, stiffness * spread**2 / 2)
     thermal = [cell.thermal_energy(blank.temperature, blank.convention) for cell in cells]
-    heat = _spline(cells, thermal)
+    heat = spline(cells, thermal)
     push = float(curves["static"].best(volume, 1)) + pressure
     enthalpy = Estimate(
         terms["static"].value + work.value + float(heat.best(volume)),
