@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from multiprocessing import get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import atomic_numbers
 
+from aiida_polymorph.parallel import worker_map
 from aiida_polymorph.structures import StructureSet
 
 if TYPE_CHECKING:
@@ -127,33 +124,12 @@ def compute_fingerprints(
     parts = (structures.select(range(i, min(i + CHUNK, len(structures)))) for i in range(0, len(structures), CHUNK))
     soap = _soap(settings, symbols)
     features: np.ndarray = np.empty((0, 0), dtype=dtype)
-    with _workers(min(processes, -(-len(structures) // CHUNK))) as imap:
+    with worker_map(min(processes, -(-len(structures) // CHUNK))) as imap:
         for i, rows in enumerate(imap(partial(_unit_averages, soap=soap, settings=settings, species=symbols), parts)):
             if i == 0:
                 features = np.empty((len(structures), rows.shape[1]), dtype=dtype)
             features[i * CHUNK : i * CHUNK + len(rows)] = rows
     return features
-
-
-@contextmanager
-def _workers(number: int) -> Iterator[Callable[..., Iterator[np.ndarray]]]:
-    """Give a `map` that spreads over processes, forked where that is possible: DScribe takes seconds to import."""
-    if number <= 1:
-        yield map
-        return
-    method = "fork" if "fork" in get_all_start_methods() else None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
-        pool = get_context(method).Pool(number, initializer=_forget_signals)
-    with pool:
-        yield pool.imap
-
-
-def _forget_signals() -> None:
-    """Keep a signal to this process from the event loop of its parent, whose handlers and socket it inherits."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def local_fingerprints(

@@ -77,25 +77,24 @@ def quasi_harmonic_grid(
         ValueError: if there are no cells, they are not of the same atoms, two have the same volume, or a temperature,
             a pressure or the convention is not allowed.
     """
-    temperatures, pressures_gpa = (np.atleast_1d(np.asarray(each, float)) for each in (temperatures, pressures_gpa))
+    t, p = np.atleast_1d(np.asarray(temperatures, float)), np.atleast_1d(np.asarray(pressures_gpa, float))
     check_cells(cells)
-    for temperature in temperatures:
-        check_state(float(temperature), float(np.sum(pressures_gpa)), convention)
-    shape = (len(temperatures), len(pressures_gpa))
-    found = {name: np.full(shape, np.nan) for name in ("gibbs_energy", "error", "enthalpy", "volume")}
-    reasons, remarks = np.full(shape, "", dtype=object), dict[str, None]()
-    for columns, kept, notes in _branches(cells, pressures_gpa):
+    for temperature in t:
+        check_state(float(temperature), float(np.sum(p)), convention)
+    found = {name: np.full((len(t), len(p)), np.nan) for name in ("gibbs_energy", "error", "enthalpy", "volume")}
+    reasons, remarks = np.full((len(t), len(p)), "", dtype=object), dict[str, None]()
+    for columns, kept, notes in _branches(cells, p):
         remarks |= dict.fromkeys(notes)
         if len(kept) < FEWEST_CELLS:
             reasons[:, columns] = f"{len(kept)} cells can be used, {FEWEST_CELLS} are needed"
             continue
-        for row, temperature in enumerate(temperatures):
+        for row, temperature in enumerate(t):
             isotherm = _Isotherm.of(kept, float(temperature), convention)
-            values, why = isotherm.at(pressures_gpa[columns], by_volume(cells))
+            values, why = isotherm.at(p[columns], by_volume(cells))
             for name, each in values.items():
                 found[name][row, columns] = each
             reasons[row, columns] = why
-    return HarmonicGrid(temperatures, pressures_gpa, **found, reasons=reasons, remarks=tuple(remarks))
+    return HarmonicGrid(t, p, **found, reasons=reasons, remarks=tuple(remarks))
 
 
 def _branches(

@@ -93,7 +93,9 @@ class GridCell:
         return self.atoms_per_unit * (1.5 * KB * temperature + quantum)
 
 
-def grid_pressures(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: float = 10.0) -> tuple[float, ...]:
+def grid_pressures(
+    pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: float = 10.0, most: int = MOST_CELLS
+) -> tuple[float, ...]:
     """Return the pressures (GPa) to relax at for Gibbs energies up to a temperature, highest first.
 
     From a step above the highest pressure down to the lowest one less the thermal pressure, `GRUENEISEN` 3 kB T / V.
@@ -102,6 +104,7 @@ def grid_pressures(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_a
         pressure_gpa: one or several, GPa.
         temperature: one or several, K; the highest counts.
         volume_per_atom: of the phase at the lowest pressure, or about, angstrom^3.
+        most: at most so many of them, also over a wide range.
 
     Raises:
         ValueError: if a pressure is not finite, or a temperature or the volume not positive.
@@ -114,7 +117,7 @@ def grid_pressures(pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_a
         )
     thermal = GRUENEISEN * 3 * KB * float(np.hypot(highest, ZERO_POINT)) / volume_per_atom / GPA
     top, bottom = pressures.max() + thermal / STEPS, pressures.min() - thermal
-    number = min(MOST_CELLS, 1 + int(np.ceil((top - bottom) / (thermal / STEPS) - 1e-9)))
+    number = min(most, 1 + int(np.ceil((top - bottom) / (thermal / STEPS) - 1e-9)))
     return tuple(float(each) for each in np.linspace(top, bottom, number))
 
 
