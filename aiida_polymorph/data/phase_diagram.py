@@ -12,6 +12,9 @@ from aiida_polymorph.data.record import RecordData
 if TYPE_CHECKING:
     from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
 
+DROPPED = "dropped"
+"""Fate of a phase that was not computed, since it can't be stable."""
+
 ARRAYS = ("temperatures", "pressures_gpa", "stable", "probability", "above_stable", "known")
 
 
@@ -36,6 +39,7 @@ class PhaseDiagramData(RecordData):
         convention: str | None = None,
         space_groups: Mapping[str, str | None] | None = None,
         lost: Mapping[str, str] | None = None,
+        dropped: Mapping[str, str] | None = None,
     ) -> Self:
         """Make an unstored node.
 
@@ -47,11 +51,13 @@ class PhaseDiagramData(RecordData):
             convention: Of the thermal wavelengths.
             space_groups: Phase -> international symbol, None where unknown.
             lost: Phase -> reason, of phases that were seen to be not metastable somewhere.
+            dropped: Phase -> reason, of phases that were not computed since they can't be stable.
         """
         from aiida_polymorph.thermodynamics.diagrams.diagram import undecided
 
         known, reasons = space_groups or {}, lost or {}
         phases = [_phase(diagram, name, source, known.get(name), reasons.get(name)) for name, source in methods.items()]
+        phases += [_dropped(name, reason, known.get(name)) for name, reason in (dropped or {}).items()]
         open_parts = [asdict(each) for each in undecided(diagram, error_gpa)]
         return cls.from_record(
             {name: getattr(diagram, name) for name in ARRAYS},
@@ -95,4 +101,17 @@ def _phase(
         "reason": reason or "",
         "above_stable_ev": None if place is None else diagram.above_stable[place],
         "known_share": 0.0 if place is None else diagram.known[place],
+    }
+
+
+def _dropped(name: str, reason: str, space_group: str | None) -> dict[str, Any]:
+    """Return the entry of a phase that was not computed."""
+    return {
+        "name": name,
+        "space_group": space_group,
+        "fate": DROPPED,
+        "method": None,
+        "reason": reason,
+        "above_stable_ev": None,
+        "known_share": 0.0,
     }

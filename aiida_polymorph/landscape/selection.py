@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from aiida_polymorph.landscape.lineage import Lineage, least_gaps
 from aiida_polymorph.landscape.minima import Tolerances, find_minima
+from aiida_polymorph.plain import checked
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.symmetry import primitive_cells, space_group
 from aiida_polymorph.units import KB
@@ -42,6 +44,15 @@ class SelectionSettings:
         for name in ("deviations", "most_minima", "symprec"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"selection: {name} is {getattr(self, name)}, must be positive")
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> SelectionSettings:
+        """Build from plain values; what is missing takes its default.
+
+        Raises:
+            ValueError: if a key is unknown or a number out of range.
+        """
+        return checked(cls, entries, "selection")
 
 
 def entropy_window(temperature: float, atoms: int, deviations: float, spread: float = ENTROPY_SPREAD) -> float:

@@ -8,21 +8,11 @@ from typing import Any
 
 from aiida_polymorph.landscape.fingerprints import FingerprintSettings
 from aiida_polymorph.landscape.surrogate import METHODS
+from aiida_polymorph.plain import refuse_unknown
 from aiida_polymorph.search.unseen import WINDOWS
 
 KERNELS = ("average", "rematch")
 MISSED_ENTHALPY = ("relaxed", "surrogate")
-
-
-def refuse_unknown(entries: Mapping[str, Any], known: list[str], where: str) -> None:
-    """Refuse keys that mean nothing.
-
-    Raises:
-        ValueError: naming them and those that are known.
-    """
-    unknown = sorted(set(entries) - set(known))
-    if unknown:
-        raise ValueError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
 
 
 @dataclass(frozen=True)

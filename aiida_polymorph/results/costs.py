@@ -40,6 +40,12 @@ def costs_of_processes(processes: Sequence[orm.ProcessNode]) -> dict[str, float 
     return {stage: known_sum(_of_job(job) for job in found.values()) for stage, found in jobs.items()}
 
 
+def cpu_seconds_of_sets(process: orm.ProcessNode) -> float | None:
+    """Return the CPU seconds of all jobs below a process that keep them in a summary; None where none does."""
+    jobs = [each for each in process.called_descendants if isinstance(each, orm.CalcJobNode)]
+    return known_sum(job.outputs.summary.get("cpu_seconds") for job in jobs if "summary" in job.outputs)
+
+
 def known_sum(values: Iterable[float | None]) -> float | None:
     """Return the sum of what is known, None where nothing is."""
     known = [value for value in values if value is not None]

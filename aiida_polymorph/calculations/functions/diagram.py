@@ -18,7 +18,6 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.symmetry import space_group
 from aiida_polymorph.thermodynamics.diagrams import phase_diagram as basins
 from aiida_polymorph.thermodynamics.diagrams import surface_diagram as surfaces_of
-from aiida_polymorph.thermodynamics.diagrams.coexistence import all_lines
 from aiida_polymorph.thermodynamics.diagrams.sources import SourceEnergies, best_sources, merged
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints, fit_surface, phase_points
 from aiida_polymorph.versioned import calcfunction
@@ -64,8 +63,9 @@ def find_surface_diagram(settings: orm.Dict, **nodes: orm.Data) -> PhaseDiagramD
 
     Args:
         settings: `phases` (key of a node among `nodes` -> name of the phase), `atoms` (in a formula unit),
-            `composition`, and where wanted `temperatures` (K) and `pressures` (GPa) of the grid, and `error_gpa`, the
-            largest error of a line that counts as decided.
+            `composition`, and where wanted `temperatures` (K) and `pressures` (GPa) of the grid, `error_gpa`, the
+            largest error of a line that counts as decided, `space_groups` (name -> international symbol), `dropped`
+            (name -> why a phase was not computed), and `fewest`, the phases with values that there must be (2).
         nodes: Gibbs energies `gibbs_...`, several of one phase if need be, and, for the space groups, structures
             `structure_...` with the same endings.
 
@@ -78,19 +78,21 @@ def find_surface_diagram(settings: orm.Dict, **nodes: orm.Data) -> PhaseDiagramD
     convention = common_convention(energies)
     best = best_sources(source_energies(energies, given["phases"], convention, given["atoms"]))
     surfaces = [fit_surface(entry.phase, entry.points) for entry in best if entry.points is not None]
-    if len(surfaces) < 2:
+    if len(surfaces) < given.get("fewest", 2):
         names = ", ".join(each.name for each in surfaces) or "none"
         raise ValueError(f"a phase diagram needs two phases with Gibbs energies or more; there are: {names}")
-    lines = [line for pair in all_lines(surfaces) for line in pair.lines]
     grid = grid_of(given, surfaces_of.usual_grid(surfaces))
+    lines = surfaces_of.stable_lines(surfaces, *grid)
+    found = {name: group for key, name in given["phases"].items() if (group := _space_group(nodes, key))}
     return PhaseDiagramData.from_diagram(
         surfaces_of.surface_diagram(surfaces, lines, *grid),
         {entry.phase: entry.source for entry in best},
         given.get("error_gpa", ERROR_GPA),
         given.get("composition"),
         convention,
-        {name: group for key, name in given["phases"].items() if (group := _space_group(nodes, key))},
+        {**given.get("space_groups", {}), **found},
         {entry.phase: "; ".join(dict.fromkeys(entry.lost.values())) for entry in best if entry.lost},
+        given.get("dropped", {}),
     )
 
 

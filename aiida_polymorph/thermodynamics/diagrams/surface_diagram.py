@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram, check_grid, energies_to_grid
+from aiida_polymorph.thermodynamics.diagrams.coexistence import coexistence
+from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram, check_grid, energies_to_grid, neighbours
 from aiida_polymorph.thermodynamics.diagrams.lines import CoexistenceLine
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhaseSurface
 
@@ -39,6 +40,25 @@ def usual_grid(surfaces: Sequence[PhaseSurface], cells: int = CELLS) -> tuple[np
         raise ValueError("a phase diagram needs two temperatures and two pressures or more")
     temperatures, pressures_gpa = (np.linspace(each.min(), each.max(), cells + 1) for each in axes)
     return temperatures, pressures_gpa
+
+
+def stable_lines(
+    surfaces: Sequence[PhaseSurface], temperatures: np.ndarray, pressures_gpa: np.ndarray
+) -> list[CoexistenceLine]:
+    """Return the lines between phases that touch as stable ones on a grid; other pairs are not looked at.
+
+    Args:
+        surfaces: Of all phases.
+        temperatures: K, shape (t,).
+        pressures_gpa: GPa, shape (p,).
+    """
+    pairs = neighbours(stable_phases(surfaces, temperatures, pressures_gpa))
+    lines = []
+    for pair in pairs:
+        first, second = (surfaces[number] for number in pair)
+        others = [surface for number, surface in enumerate(surfaces) if number not in pair]
+        lines += [line for line in coexistence(first, second, others).lines if line.stable]
+    return lines
 
 
 def surface_diagram(

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from aiida_polymorph.parallel import worker_map
+from aiida_polymorph.plain import checked
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.symmetry import SYMPREC, space_group
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import displaced_positions, phonons_from_forces
@@ -49,6 +51,15 @@ class HarmonicSettings:
         for name in ("target_atoms", "mesh_length"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"harmonic: {name} is {getattr(self, name)}, must be positive")
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> HarmonicSettings:
+        """Build from plain values; what is missing takes its default.
+
+        Raises:
+            ValueError: if a key is unknown or a number out of range.
+        """
+        return checked(cls, entries, "harmonic")
 
 
 def cells_at(phases: StructureSet, pressures_gpa: Sequence[float]) -> StructureSet:
