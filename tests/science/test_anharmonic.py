@@ -116,7 +116,7 @@ def test_draws_are_repeated_by_their_seed_and_have_the_covariance():
 
 
 def test_errors_are_as_large_as_they_say():
-    """Functions drawn from the prior, three state points with errors, chi^2 of the rest."""
+    """Random quadratic shapes of about the size of the prior, three state points with errors, chi^2 of the rest."""
     rng = np.random.default_rng(6)
     places, errors = np.array([(1600, 0), (1600, 60), (1000, 30)], float), (1e-3, 6e-4, 5e-3)
     grid = np.array([(t, p) for t in (700, 1100, 1600) for p in (10, 30, 50)], float)
