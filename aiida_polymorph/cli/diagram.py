@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiida_polymorph.data.phase_diagram import PhaseDiagramData
 
-SOURCES = ("integration", "harmonic", "basin")
+SOURCES = ("integration", "anharmonic", "harmonic", "basin")
 
 
 @click.command("diagram")
@@ -23,7 +23,8 @@ SOURCES = ("integration", "harmonic", "basin")
     "--source",
     "sources",
     type=Choices(SOURCES),
-    help="Only Gibbs energies of these sources: integration, harmonic or basin, or several, e.g. integration,harmonic.",
+    help="Only Gibbs energies of these sources: integration, anharmonic, harmonic or basin, or several, e.g. "
+    "integration,harmonic.",
 )
 @click.option(
     "--temperature", "temperatures", type=Numbers(least=0.0), help="Temperatures of the grid in K, e.g. 300:2000:50."
@@ -47,7 +48,8 @@ def diagram_command(
 
     NODES are an analysis (enthalpies and basin entropies), or processes of `integrate` and of `free-energy` (one phase
     each, several of the same phase if need be), or a diagram that was made before. Without NODES it is the newest
-    analysis. Of each phase the best source counts: integration, then harmonic. Chemical potentials by basin entropy
+    analysis. Of each phase the best source counts: integration, then
+    anharmonic (harmonic with corrections by dynamics), then harmonic. Chemical potentials by basin entropy
     have a zero of their own and are never mixed with the others. Nothing is extrapolated beyond the Gibbs energies
     given; basin entropies between pressures are interpolated.
 

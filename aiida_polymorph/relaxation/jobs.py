@@ -1,4 +1,4 @@
-"""Relaxations of whole sets: job folders for the driver, and what comes back.
+"""Relaxations and evaluations of whole sets: job folders for the driver, and what comes back of relaxations.
 
 A job folder holds
     `job.json`         potential, parameters and number of processes
@@ -24,7 +24,7 @@ import numpy as np
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.relaxation import driver
 from aiida_polymorph.relaxation.driver import optimiser
-from aiida_polymorph.relaxation.driver.job import JOB_FILE, RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation.driver.job import JOB_FILE, RELAX, RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.relaxation.driver.streaming import Record, parse_records
 from aiida_polymorph.structures import StructureSet
@@ -56,6 +56,7 @@ def write_job(
     parameters: Mapping[str, Any] | None = None,
     processes: int = 1,
     max_wall_seconds: float | None = None,
+    task: str = RELAX,
 ) -> None:
     """Write job.json, structures.npz and driver/ into `folder` (which exists); see the module's text.
 
@@ -67,6 +68,7 @@ def write_job(
         parameters: of `RelaxParameters`, defaults where left out.
         processes: how many workers run side by side.
         max_wall_seconds: after so long the driver stops, and keeps what it has; None for no limit.
+        task: `RELAX`, or `EVALUATE` to compute energy, forces and stress of each structure as it is.
 
     Raises:
         ValueError: if the set is empty, an index comes twice, an element is unknown to the potential, a parameter is
@@ -77,6 +79,7 @@ def write_job(
         "parameters": RelaxParameters.from_dict(parameters).to_dict(),
         "processes": _checked_processes(processes),
         "max_wall_seconds": max_wall_seconds,
+        "task": task,
     }
     _check_structures(structures)
     potential.check_species(structures.species)

@@ -40,10 +40,10 @@ def costs_of_processes(processes: Sequence[orm.ProcessNode]) -> dict[str, float 
     return {stage: known_sum(_of_job(job) for job in found.values()) for stage, found in jobs.items()}
 
 
-def cpu_seconds_of_sets(process: orm.ProcessNode) -> float | None:
-    """Return the CPU seconds of all jobs below a process that keep them in a summary; None where none does."""
+def cpu_seconds_of_sets(process: Any) -> float | None:
+    """Return the CPU seconds of all jobs below a process node; None where none of them tells."""
     jobs = [each for each in process.called_descendants if isinstance(each, orm.CalcJobNode)]
-    return known_sum(job.outputs.summary.get("cpu_seconds") for job in jobs if "summary" in job.outputs)
+    return known_sum(_of_any_job(job) for job in jobs)
 
 
 def known_sum(values: Iterable[float | None]) -> float | None:
@@ -55,6 +55,15 @@ def known_sum(values: Iterable[float | None]) -> float | None:
 def _of_set(node: Any) -> float | None:
     seconds = node.to_set().column("cpu_seconds")
     return float(np.nansum(seconds)) if np.isfinite(seconds).any() else None
+
+
+def _of_any_job(job: orm.CalcJobNode) -> float | None:
+    """Return the CPU seconds of a job of the driver or of LAMMPS."""
+    if "summary" in job.outputs:
+        return job.outputs.summary.get("cpu_seconds")
+    if "evaluations" in job.outputs:
+        return job.outputs.evaluations.value("cpu_seconds")
+    return _of_job(job)
 
 
 def _of_job(job: orm.CalcJobNode) -> float | None:

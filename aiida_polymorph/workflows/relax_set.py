@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import (
-    ExitCode,
-    ProcessBuilder,
-    ProcessHandlerReport,
-    process_handler,
-)
+from aiida.engine import ProcessBuilder
 
 from aiida_polymorph.calculations import relax_set
 from aiida_polymorph.calculations.functions.structures import (
@@ -25,12 +20,9 @@ from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.merging import missing
 from aiida_polymorph.workflows.children import run_once
-from aiida_polymorph.workflows.jobs import JobWorkChain
-from aiida_polymorph.workflows.options import define_options, require, validate_options
-from aiida_polymorph.workflows.outline import while_
+from aiida_polymorph.workflows.options import validate_options
 from aiida_polymorph.workflows.protocols.utils import ProtocolMixin, fill_builder
-
-EXIT_CODES = RelaxSetCalculation.exit_codes
+from aiida_polymorph.workflows.set_jobs import SetJobWorkChain
 
 
 def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | None:
@@ -39,69 +31,26 @@ def validate_inputs(inputs: Mapping[str, Any], context: Any = None) -> str | Non
     return problem or validate_options(inputs)
 
 
-class RelaxSetWorkChain(ProtocolMixin, JobWorkChain):
+class RelaxSetWorkChain(ProtocolMixin, SetJobWorkChain):
     """Relax a set of structures; a job that is stopped is followed by one for the structures that it left."""
 
     _process_class = RelaxSetCalculation
+    _result = "relaxed"
     _protocol_file = "relax_set.yaml"
 
     @classmethod
     def define(cls, spec: Spec) -> None:
-        """Define inputs, outline, outputs and exit codes."""
+        """Define outputs and exit codes."""
         super().define(spec)
-        spec.expose_inputs(RelaxSetCalculation, exclude=("metadata", "monitors", "remote_folder"))
-        require(spec.inputs, "code", orm.AbstractCode)
-        define_options(spec, "The driver relaxes as many structures side by side as the resources have processes.")
         spec.inputs.validator = validate_inputs
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(
-                cls.run_process,
-                cls.inspect_process,
-            ),
-            cls.results,
-        )
         spec.expose_outputs(RelaxSetCalculation, include=("relaxed", "summary"))
-        spec.exit_code(410, "ERROR_NOT_STARTED", message="no job can start: {message}")
         spec.exit_code(420, "ERROR_ALL_FAILED", message="no structure was relaxed; the summary counts the reasons")
 
-    def inspect_process(self) -> ExitCode | None:
-        """Judge the last job; where the work ends without success, hand out what was reached so far."""
-        exit_code = super().inspect_process()
-        if exit_code is not None and exit_code.status:
-            self._attach_reached()
-        return exit_code
+    def _count_left(self) -> int:
+        return len(missing(self.inputs.structures.to_set(), [each.to_set() for each in self._found().values()]))
 
-    @process_handler(priority=200, exit_codes=[EXIT_CODES.ERROR_NOT_STARTED])
-    def handle_not_started(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
-        """Give up: another job would not start either."""
-        return ProcessHandlerReport(True, self.exit_codes.ERROR_NOT_STARTED.format(message=calculation.exit_message))
-
-    @process_handler(priority=100)
-    def handle_missing_structures(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """Go on with the structures that a job left: killed, out of time or memory, its results damaged."""
-        if calculation.is_finished_ok:
-            return None
-        left = missing(self.inputs.structures.to_set(), [each.to_set() for each in self._found().values()])
-        if len(left) == 0:
-            self.ctx.is_finished = True
-            return ProcessHandlerReport(True)
-        self.report(f"{calculation.process_label}<{calculation.pk}> left {len(left)} structures, which are next")
-        label = f"missing_{self.ctx.iteration:02d}"
-        start = {"structures": self.inputs.structures}
-        self.ctx.inputs["structures"] = run_once(self, label, missing_structures, **start, **self._found())
-        return ProcessHandlerReport(True)
-
-    def results(self) -> ExitCode | None:
-        """Hand out what all jobs together relaxed."""
-        self.report(f"work chain completed after {self.ctx.iteration} iterations")
-        relaxed = self._attach_reached()
-        return None if relaxed else self.exit_codes.ERROR_ALL_FAILED
-
-    def _found(self) -> dict[str, StructureSetData]:
-        """Return what the jobs have brought so far, by the label of their calls."""
-        children = enumerate(self.ctx.children, 1)
-        return {f"iteration_{i:02d}": node.outputs.relaxed for i, node in children if "relaxed" in node.outputs}
+    def _select_left(self, label: str) -> StructureSetData:
+        return run_once(self, label, missing_structures, structures=self.inputs.structures, **self._found())
 
     def _attach_reached(self) -> int:
         """Attach the outputs of all jobs as one, if there are any, and return how many structures are relaxed."""

@@ -18,6 +18,9 @@ RESULTS_FILE = "results.jsonl"
 SUMMARY_FILE = "summary.json"
 END_MARKER = "aiida-polymorph driver: all structures done"
 
+RELAX, EVALUATE = "relax", "evaluate"
+"""What a job does with each structure: relax it, or compute energy, forces and stress as it is."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -32,13 +35,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Job:
-    """What a job folder asks for; `arrays` are those of structures.npz, None for `max_wall_seconds` is no limit."""
+    """What a job folder asks for; `arrays` are those of structures.npz, None for `max_wall_seconds` is no limit.
+
+    `task` is `RELAX` or `EVALUATE`.
+    """
 
     potential: Mapping[str, Any]
     parameters: RelaxParameters
     processes: int
     arrays: Mapping[str, np.ndarray]
     max_wall_seconds: float | None = None
+    task: str = RELAX
 
     def __len__(self) -> int:
         return len(self.arrays["index"])
@@ -61,4 +68,11 @@ def read_job(folder: Path) -> Job:
     with np.load(folder / STRUCTURES_FILE) as file:
         arrays = dict(file)
     parameters = RelaxParameters.from_dict(entries["parameters"])
-    return Job(entries["potential"], parameters, entries["processes"], arrays, entries.get("max_wall_seconds"))
+    return Job(
+        potential=entries["potential"],
+        parameters=parameters,
+        processes=entries["processes"],
+        arrays=arrays,
+        max_wall_seconds=entries.get("max_wall_seconds"),
+        task=entries.get("task", RELAX),
+    )

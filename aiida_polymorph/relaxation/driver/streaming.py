@@ -15,6 +15,9 @@ Record = dict[str, Any]
     pressure_gpa: target.
     converged, reason: reason is "" where converged.
     force_calls, cpu_seconds: what it cost; cpu_seconds is None where the worker was lost.
+
+Of a structure that is evaluated as it is only index, energy, converged, reason, force_calls and cpu_seconds are there,
+and forces (eV/angstrom) and stress (GPa, 3 x 3, positive under tension), None where it failed.
 """
 
 

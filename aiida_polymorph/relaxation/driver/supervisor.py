@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 
 from .job import RESULTS_FILE, Job
 from .streaming import Record, cut_torn_line, parse_records, to_line
-from .worker import record_of
+from .worker import lost
 
 READY_SECONDS = 120.0
 """How long a worker may take to start its engine."""
@@ -173,7 +173,7 @@ class Supervisor:
             self._queue.append(row)
         else:
             reason = reason or f"engine crashed: {_how_it_ended(status)}"
-            self._write(record_of(self.job[row], None, reason))
+            self._write(lost(self.job, row, reason))
         if self._queue:
             self._start_worker()
 

@@ -16,10 +16,11 @@ import numpy as np
 
 from .calculators import Calculator, make_calculator
 from .cells import reduced
-from .job import Start, read_job
+from .job import EVALUATE, Job, Start, read_job
 from .optimiser import Relaxation
 from .parameters import RelaxParameters
 from .streaming import Record, to_line
+from .units import GPA
 
 PR_SET_PDEATHSIG = 1
 MEANINGLESS = ("atoms collapsed", "exploded", "nan")
@@ -34,7 +35,47 @@ def work() -> None:
     calculator = make_calculator(job.potential)
     replies.write(json.dumps({"ready": {"name": calculator.name, "version": calculator.version}}) + "\n")
     for line in sys.stdin:
-        replies.write(to_line(relaxed(calculator, job[int(line)], job.parameters)))
+        replies.write(to_line(answer(calculator, job, int(line))))
+
+
+def answer(calculator: Calculator, job: Job, row: int) -> Record:
+    """Return the record of a row of the structures."""
+    if job.task == EVALUATE:
+        return evaluated(calculator, job[row])
+    return relaxed(calculator, job[row], job.parameters)
+
+
+def lost(job: Job, row: int, reason: str) -> Record:
+    """Return the record of a row whose worker was lost."""
+    return unevaluated(job[row], reason) if job.task == EVALUATE else record_of(job[row], None, reason)
+
+
+def evaluated(calculator: Calculator, start: Start) -> Record:
+    """Evaluate a structure as it is and return its record; whatever the engine raises becomes the reason of failure."""
+    began = time.process_time()
+    try:
+        calculator.load(start.numbers, start.positions, start.cell)
+        energy, forces, stress = calculator.evaluate(start.positions, start.cell)
+    except Exception as error:
+        return unevaluated(start, f"engine error: {_short(error)}") | {"cpu_seconds": time.process_time() - began}
+    if not (np.isfinite(energy) and np.all(np.isfinite(forces)) and np.all(np.isfinite(stress))):
+        return unevaluated(start, "nan") | {"cpu_seconds": time.process_time() - began}
+    numbers = {"energy": float(energy), "forces": forces.tolist(), "stress": (stress / GPA).tolist()}
+    return {**unevaluated(start, ""), **numbers, "cpu_seconds": time.process_time() - began}
+
+
+def unevaluated(start: Start, reason: str) -> Record:
+    """Return the record of a structure without numbers."""
+    return {
+        "index": start.index,
+        "energy": None,
+        "forces": None,
+        "stress": None,
+        "converged": not reason,
+        "reason": reason,
+        "force_calls": 1,
+        "cpu_seconds": None,
+    }
 
 
 def relaxed(calculator: Calculator, start: Start, parameters: RelaxParameters) -> Record:

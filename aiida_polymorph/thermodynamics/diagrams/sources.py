@@ -9,8 +9,9 @@ import numpy as np
 
 from aiida_polymorph.thermodynamics.surfaces.phase_surface import PhasePoints
 
-SOURCES = ("integration", "harmonic", "basin")
-"""Free energies by molecular dynamics, the quasi-harmonic approximation, basin entropies; the best first."""
+SOURCES = ("integration", "anharmonic", "harmonic", "basin")
+"""Free energies by molecular dynamics over the whole region, the quasi-harmonic approximation corrected by molecular
+dynamics at some state points, that approximation alone, basin entropies; the best first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class SourceEnergies:
 
     Attributes:
         phase: Its name.
-        source: `integration` or `harmonic`.
+        source: `integration`, `anharmonic` or `harmonic`.
         points: State points with values; None if there are none.
         lost: Temperature (K) and pressure (GPa) of the state points at which the phase is not metastable -> reason.
     """
