@@ -12,6 +12,9 @@ from spglib.error import SpglibError
 
 from aiida_polymorph.structures import StructureSet, formula_units_of
 
+FIRST_TETRAGONAL, FIRST_CUBIC = 75, 195
+"""Numbers of space groups: from the first on two axes are alike, from the second on all three."""
+
 SYMPREC = 0.01
 """Default tolerance in angstrom: finds the symmetry of structures relaxed to 1e-3 eV/angstrom."""
 
@@ -75,6 +78,26 @@ def rotations(atoms: Atoms, symprec: float = SYMPREC) -> np.ndarray:
     cell = np.asarray(atoms.cell).T
     unique = np.unique(found["rotations"], axis=0)
     return np.array([cell @ rotation @ np.linalg.inv(cell) for rotation in unique])
+
+
+def conventional_lattice(atoms: Atoms, symprec: float = SYMPREC) -> tuple[np.ndarray, tuple[int, int, int]] | None:
+    """Return the vectors of the conventional cell, where the crystal lies, and which of them symmetry makes alike.
+
+    Returns:
+        Rows are vectors, angstrom, shape (3, 3); and a number for each vector, the same for those that are alike. None
+        where spglib finds no symmetry.
+
+    Raises:
+        ValueError: if symprec is not above 0.
+    """
+    _check(symprec)
+    dataset = _found(spglib.get_symmetry_dataset, atoms, symprec)
+    found = _found(spglib.standardize_cell, atoms, symprec, to_primitive=False, no_idealize=True)
+    if dataset is None or found is None:
+        return None
+    if dataset.number >= FIRST_CUBIC:
+        return found[0], (0, 0, 0)
+    return found[0], (0, 0, 1) if dataset.number >= FIRST_TETRAGONAL else (0, 1, 2)
 
 
 def primitive_cells(structures: StructureSet, symprec: float = SYMPREC) -> StructureSet:

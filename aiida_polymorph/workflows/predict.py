@@ -304,7 +304,8 @@ class PredictWorkChain(ProtocolMixin, SideBySideMixin):
         )
         inputs = self.exposed_inputs(FreeEnergyWorkChain, namespace="free_energy", agglomerate=False)
         names = ("temperature", "pressure_gpa", "target_error")
-        given = {**inputs.pop("parameters").get_dict(), **{name: wanted[name] for name in names}}
+        parameters = self.inputs.free_energy.parameters.get_dict()
+        given = {**parameters, **{name: wanted[name] for name in names}}
         child = submit_once(
             self,
             label,

@@ -20,7 +20,7 @@ from aiida_polymorph.thermodynamics.phonons.cell_sets import (
     grid_cells,
     lost_cells,
 )
-from aiida_polymorph.thermodynamics.phonons.volume_grid import GridCell, grid_pressures
+from aiida_polymorph.thermodynamics.phonons.volume_grid import ZERO_POINT, GridCell, grid_pressures
 from aiida_polymorph.thermodynamics.surfaces.region import Region
 from aiida_polymorph.versioned import calcfunction
 
@@ -40,7 +40,8 @@ def plan_cells(phases: StructureSetData, settings: orm.Dict, region: orm.Dict) -
     chosen, asked = HarmonicSettings.from_dict(settings.get_dict()), Region.from_dict(region.get_dict())
     table = phases.to_set()
     volume = float(np.median(table.volumes / table.lengths))
-    pressures_gpa = grid_pressures(asked.pressures_gpa, asked.temperatures, volume, chosen.cells)
+    zero_point = ZERO_POINT if chosen.convention == "quantum" else 0.0
+    pressures_gpa = grid_pressures(asked.pressures_gpa, asked.temperatures, volume, chosen.cells, zero_point)
     return StructureSetData.from_set(cells_at(table, pressures_gpa))
 
 

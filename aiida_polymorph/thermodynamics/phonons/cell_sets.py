@@ -19,7 +19,7 @@ from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.symmetry import SYMPREC, space_group
 from aiida_polymorph.thermodynamics.phonons.lattice_dynamics import displaced_positions, phonons_from_forces
 from aiida_polymorph.thermodynamics.phonons.volume_grid import LARGEST_STRETCH, GridCell
-from aiida_polymorph.thermodynamics.sampling.supercell import near_cubic_supercell
+from aiida_polymorph.thermodynamics.sampling.supercell import symmetric_supercell
 from aiida_polymorph.units import GPA
 
 FEWEST = 5
@@ -182,7 +182,7 @@ def _supercells(phases: StructureSet, cells: StructureSet, target_atoms: int) ->
     for number, relaxed in zip(cells.column("phase").astype(int), cells, strict=True):
         start = phases[int(number)]
         if number not in matrices:
-            compact = near_cubic_supercell(start, target_atoms)
+            compact = symmetric_supercell(start, target_atoms)
             vectors = compact.matrix @ np.asarray(compact.primitive.cell)
             matrices[number] = np.rint(vectors @ np.linalg.inv(np.asarray(start.cell))).astype(int)
         yield in_basis_of(start, relaxed), matrices[number]

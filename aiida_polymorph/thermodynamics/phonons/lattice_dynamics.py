@@ -214,7 +214,10 @@ def _phonopy(primitive: Atoms, matrix: np.ndarray, displacement: float) -> Phono
     if not displacement > 0:
         raise ValueError(f"displacement is {displacement}, must be positive")
     cell = PhonopyAtoms(primitive.get_chemical_symbols(), cell=primitive.cell[:], positions=primitive.positions)
-    phonon = Phonopy(cell, supercell_matrix=np.asarray(matrix).T, primitive_matrix=np.eye(3), log_level=0)
+    with warnings.catch_warnings():
+        # Phonopy tells where a supercell has less symmetry than the crystal, which costs displacements only.
+        warnings.filterwarnings("ignore", message="Warning: Point group symmetries of supercell")
+        phonon = Phonopy(cell, supercell_matrix=np.asarray(matrix).T, primitive_matrix=np.eye(3), log_level=0)
     phonon.generate_displacements(distance=displacement)
     return phonon
 

@@ -94,7 +94,11 @@ class GridCell:
 
 
 def grid_pressures(
-    pressure_gpa: ArrayLike, temperature: ArrayLike, volume_per_atom: float = 10.0, most: int = MOST_CELLS
+    pressure_gpa: ArrayLike,
+    temperature: ArrayLike,
+    volume_per_atom: float = 10.0,
+    most: int = MOST_CELLS,
+    zero_point: float = ZERO_POINT,
 ) -> tuple[float, ...]:
     """Return the pressures (GPa) to relax at for Gibbs energies up to a temperature, highest first.
 
@@ -105,6 +109,7 @@ def grid_pressures(
         temperature: one or several, K; the highest counts.
         volume_per_atom: of the phase at the lowest pressure, or about, angstrom^3.
         most: at most so many of them, also over a wide range.
+        zero_point: temperature at which classical vibrations press like those of the zero point, K; 0 for none.
 
     Raises:
         ValueError: if a pressure is not finite, or a temperature or the volume not positive.
@@ -115,7 +120,7 @@ def grid_pressures(
             f"pressure {pressures.tolist()} GPa must be finite, temperature {highest} K and volume_per_atom "
             f"{volume_per_atom} angstrom^3 positive"
         )
-    thermal = GRUENEISEN * 3 * KB * float(np.hypot(highest, ZERO_POINT)) / volume_per_atom / GPA
+    thermal = GRUENEISEN * 3 * KB * float(np.hypot(highest, zero_point)) / volume_per_atom / GPA
     top, bottom = pressures.max() + thermal / STEPS, pressures.min() - thermal
     number = min(most, 1 + int(np.ceil((top - bottom) / (thermal / STEPS) - 1e-9)))
     return tuple(float(each) for each in np.linspace(top, bottom, number))

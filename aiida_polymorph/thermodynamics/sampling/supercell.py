@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from ase import Atoms
@@ -11,10 +13,16 @@ from ase.geometry import minkowski_reduce
 
 from aiida_polymorph.lammps.system import lammps_frame
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.symmetry import SYMPREC, rotations, unturned_primitive_cell
+from aiida_polymorph.symmetry import SYMPREC, conventional_lattice, rotations, unturned_primitive_cell
 
 SPREAD = 0.3
 """Cells whose number of atoms is off the target by up to this share may be taken for a better shape."""
+
+SYMMETRY_WORTH = 0.35
+"""By how much worse, as `_badness` counts, a supercell may be that keeps the symmetry."""
+
+LARGEST_OVERSHOOT = 1.5
+"""A supercell that keeps the symmetry may have so many times the atoms that were asked for."""
 
 DEFAULT_SKIN = 2.0
 """LAMMPS's own in units real and metal, angstrom."""
@@ -87,6 +95,41 @@ def near_cubic_supercell(atoms: Atoms, target_atoms: int, symprec: float = SYMPR
     candidates = _candidates(cell, len(primitive), target_atoms)
     best = min(candidates, key=lambda matrix: _badness(matrix, cell, len(primitive), target_atoms))
     return build_supercell(primitive, best @ reduction)
+
+
+def symmetric_supercell(atoms: Atoms, target_atoms: int, symprec: float = SYMPREC) -> Supercell:
+    """Return a supercell that keeps the point group of a crystal, if one is nearly as good as `near_cubic_supercell`.
+
+    It is a multiple of the conventional cell, equal along axes that symmetry makes equivalent. Phonons need fewer
+    displacements in it.
+
+    Raises:
+        ValueError: if the target is not positive.
+    """
+    compact = near_cubic_supercell(atoms, target_atoms, symprec)
+    conventional = conventional_lattice(compact.primitive, symprec)
+    if conventional is None:
+        return compact
+    vectors, groups = conventional
+    matrix = np.rint(vectors @ np.linalg.inv(np.asarray(compact.primitive.cell))).astype(int)
+    cell, count = np.asarray(compact.primitive.cell), len(compact.primitive)
+    repeats = _multiples(abs(round(np.linalg.det(matrix))) * count, target_atoms, groups)
+    multiples = [np.diag(each) @ matrix for each in repeats]
+    if not multiples:
+        return compact
+    best = min(multiples, key=lambda each: _badness(each, cell, count, target_atoms))
+    cost = _badness(best, cell, count, target_atoms)
+    if cost > _badness(compact.matrix, cell, count, target_atoms) + SYMMETRY_WORTH:
+        return compact
+    return build_supercell(compact.primitive, best)
+
+
+def _multiples(atoms: int, target: int, groups: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return how often a cell of so many atoms may be repeated along its axes, alike along axes of one group."""
+    most = max(1, round(LARGEST_OVERSHOOT * target / atoms))
+    free = list(product(range(1, most + 1), repeat=len(set(groups))))
+    found = [tuple(each[group] for group in groups) for each in free]
+    return [each for each in found if atoms * int(np.prod(each)) <= LARGEST_OVERSHOOT * target]
 
 
 def build_supercell(primitive: Atoms, matrix: np.ndarray) -> Supercell:
