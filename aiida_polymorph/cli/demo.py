@@ -1,4 +1,4 @@
-"""`demo`: TiO2 from the composition to the phase diagram, in a profile of its own."""
+"""`demo`: the phase diagram of TiO2 from nothing but its composition, in a profile of its own."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 COMPOSITION = "TiO2"
 POTENTIAL = "matsui-akaogi"
-TEMPERATURE_K = 1600.0
-LOWEST = 8
-"""Phases of each pressure in the table."""
+COUNTED_GPA = (0.0, 20.0, 40.0, 60.0)
+"""Pressures of the searches without symmetry, for the estimate of the paper."""
+
+TEMPERATURES = (300.0, 2000.0)
 
 
 @click.command("demo")
@@ -33,22 +34,27 @@ LOWEST = 8
     help="Folder for the profile, the jobs and the report.",
 )
 @click.option(
-    "--number",
-    type=click.IntRange(min=1),
-    default=600,
-    show_default=True,
-    help="How many structures are relaxed at each pressure.",
-)
-@click.option(
     "--pressure",
     "pressures_gpa",
     type=Numbers(least=0.0),
-    default="0,20,40,60",
+    default="0:70:10",
     show_default=True,
-    help="Pressures in GPa.",
+    help="Pressures in GPa at which to search for phases.",
 )
-def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> None:
-    """Search TiO2 with the Matsui-Akaogi potential, and end with its phase diagram.
+@click.option("--number", type=click.IntRange(min=1), help="How many structures are relaxed at each pressure.  [300]")
+@click.option(
+    "--counted",
+    type=click.IntRange(min=0),
+    default=300,
+    show_default=True,
+    help="How many structures without symmetry are counted at each of 0, 20, 40 and 60 GPa, for the estimate of "
+    "arXiv:1909.08934 beside the diagram; 0 for none.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random structures.")
+def demo_command(folder: str, pressures_gpa: tuple[float, ...], number: int | None, counted: int, seed: int) -> None:
+    """Predict the phase diagram of TiO2 with the Matsui-Akaogi potential, with the protocol `fast` of `predict`.
+
+    Beside it stands the estimate of arXiv:1909.08934, by how often random structures fall into each phase.
 
     Everything lies in FOLDER: the AiiDA profile (SQLite, ZeroMQ; no other profile is touched), the jobs, the report.
     The daemon is started, and stopped in the end. Run again, it takes up what it has.
@@ -63,10 +69,10 @@ def demo_command(folder: str, number: int, pressures_gpa: tuple[float, ...]) -> 
     say(f"Profile set up in {home} ({duration(time.monotonic() - start)}).")
     with running_daemon():
         say(f"Daemon started ({duration(time.monotonic() - start)}).")
-        page = _run(home, number, pressures_gpa)
+        pages = _run(home, pressures_gpa, number, counted, seed)
     click.echo(f"\nThe demo took {duration(time.monotonic() - start)}.")
-    click.echo(f"Explore it: AIIDA_PATH={home} {_program()} phases --pressure {pressures_gpa[0]:g}")
-    click.echo(f"Report: {page}")
+    for what, page in pages.items():
+        click.echo(f"{what}: {page}")
 
 
 def _program() -> str:
@@ -82,33 +88,24 @@ def _use_own_configuration(home: Path) -> None:
     warnings.filterwarnings("ignore", message="Creating AiiDA configuration folder")
 
 
-def _run(home: Path, number: int, pressures_gpa: tuple[float, ...]) -> str:
-    from aiida_polymorph.cli.analyse import analysis_builder, reference_set, run_analysis
-    from aiida_polymorph.cli.report import write_page
-    from aiida_polymorph.report.columns import THERMAL_COLUMNS
+def _run(home: Path, pressures_gpa: tuple[float, ...], number: int | None, counted: int, seed: int) -> dict[str, str]:
+    """Predict, analyse what was counted, and return the files that were written, by what they are."""
+    from aiida_polymorph.cli.diagram import draw
+    from aiida_polymorph.results.prediction import prediction_text
 
-    columns = [("phase", "name", ""), ("space group", "space_group", ""), *THERMAL_COLUMNS]
-    sets = _search(pressures_gpa, number)
-    say("Analysing ...")
-    analysis = run_analysis(analysis_builder(sets, reference_set(sets, ())))
-    page = write_page(analysis, str(home / "report.html"))
-    for pressure_gpa in pressures_gpa:
-        click.echo(f"\nLowest phases at {pressure_gpa:g} GPa and {TEMPERATURE_K:g} K:")
-        click.echo(table(lowest_phases(analysis, pressure_gpa), columns))
-    return page
-
-
-def lowest_phases(analysis: orm.ProcessNode, pressure_gpa: float) -> list[dict[str, Any]]:
-    """Return the rows of the phases nearest to the hull, the stable one first."""
-    from aiida_polymorph.results.analysis import phase_rows
-
-    rows = phase_rows(analysis, pressure_gpa=pressure_gpa, temperature=TEMPERATURE_K)
-    stated = [row for row in rows if row["above_hull_ev"] is not None]
-    return sorted(stated, key=lambda row: row["above_hull_ev"])[:LOWEST]
+    sets = _count(counted, seed) if counted else []
+    say("Predicting ...")
+    prediction = _predict(pressures_gpa, number, seed, sets)
+    click.echo(f"\n{prediction_text(prediction)}")
+    pages = {"Phase diagram": draw(prediction.outputs.diagram, str(home / "diagram.png"))}
+    if sets:
+        pages["Report"] = _write_report(prediction, sets, home)
+    pages["Explore it"] = f"AIIDA_PATH={home} {_program()} status {prediction.pk}"
+    return pages
 
 
-def _search(pressures_gpa: tuple[float, ...], number: int) -> list[Any]:
-    """Search at each pressure, on all cores."""
+def _count(number: int, seed: int) -> list[Any]:
+    """Search without symmetry at some pressures, on all cores, and return the sets."""
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.cli.processes import carry_out
     from aiida_polymorph.cli.search import check_finished, search_builder
@@ -116,11 +113,46 @@ def _search(pressures_gpa: tuple[float, ...], number: int) -> list[Any]:
     from aiida_polymorph.search.recipe import Recipe
     from aiida_polymorph.workflows.machine import machine_of, search_share
 
-    recipe, potential, code = Recipe.propose(COMPOSITION), potential_node(POTENTIAL), find_code(None)
-    share = search_share(code, len(pressures_gpa))
-    builders = [search_builder(recipe, potential, code, p, number, share) for p in pressures_gpa]
-    searches = carry_out(
-        builders, SearchWatch(number * len(pressures_gpa)), at_once=machine_of(code.computer).at_once()
-    )
+    recipe, potential, code = Recipe.propose(COMPOSITION, seed=seed), potential_node(POTENTIAL), find_code(None)
+    share = search_share(code, len(COUNTED_GPA))
+    builders = [search_builder(recipe, potential, code, p, number, share) for p in COUNTED_GPA]
+    searches = carry_out(builders, SearchWatch(number * len(COUNTED_GPA)), at_once=machine_of(code.computer).at_once())
     check_finished(searches)
     return [search.outputs.structures for search in searches]
+
+
+def _predict(pressures_gpa: tuple[float, ...], number: int | None, seed: int, sets: list[Any]) -> orm.ProcessNode:
+    from aiida_polymorph.cli.nodes import find_code, potential_node
+    from aiida_polymorph.cli.predict import known_structures, lammps_for, prediction_builder, run_prediction
+
+    potential = potential_node(POTENTIAL)
+    builder = prediction_builder(
+        COMPOSITION,
+        potential,
+        find_code(None),
+        known_structures(COMPOSITION, (), pressures_gpa[0]),
+        {f"counted_{number:02d}": node for number, node in enumerate(sets)},
+        pressures_gpa,
+        TEMPERATURES,
+        number=number,
+        seed=seed,
+        protocol="fast",
+        lammps=lammps_for(potential, None),
+    )
+    return run_prediction(builder)
+
+
+def _write_report(prediction: orm.ProcessNode, sets: list[Any], home: Path) -> str:
+    """Write the page, and say what the paper's estimate is."""
+    from aiida_polymorph.cli.analyse import analysis_builder, reference_set, run_analysis
+    from aiida_polymorph.cli.report import write_page
+    from aiida_polymorph.results.diagram import STABLE_COLUMNS, diagram_of_analysis, sequence_rows
+
+    say("Analysing what was counted ...")
+    analysis = run_analysis(analysis_builder(sets, reference_set(sets, ()), protocol="fast"))
+    estimate = diagram_of_analysis(analysis)
+    if estimate is not None:
+        click.echo("\nThe estimate of arXiv:1909.08934, by enthalpies and basin entropies:")
+        click.echo(table(sequence_rows(estimate.to_diagram()), STABLE_COLUMNS))
+    energies = list(prediction.outputs.energies.values())
+    return write_page(analysis, str(home / "report.html"), free_energies=energies, diagram=prediction.outputs.diagram)

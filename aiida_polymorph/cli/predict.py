@@ -73,12 +73,12 @@ if TYPE_CHECKING:
     "error_gpa",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GPA",
-    help="Standard error to which the pressures of all lines are to be known.  [0.5; precise: 0.2]",
+    help="Standard error to which the pressures of all lines are to be known.  [0.5; fast: 1, precise: 0.2]",
 )
 @click.option(
     "--most-points",
     type=click.IntRange(min=0),
-    help="State points of molecular dynamics at most; 0 for the quasi-harmonic diagram.  [40; fast: 0]",
+    help="State points of molecular dynamics at most; 0 for the quasi-harmonic diagram.  [40; fast: 6]",
 )
 @protocol_option("How accurate: fast, moderate or precise.")
 @click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the diagram: .svg or .png.")

@@ -21,6 +21,9 @@ from aiida_polymorph.thermodynamics.free_energy.kinetic import gibbs_helmholtz_e
 from aiida_polymorph.thermodynamics.sampling.series import Estimate
 from aiida_polymorph.versioned import calcfunction
 
+LISTED_AS = {"anharmonic": "integration"}
+"""Source -> under which one its Gibbs energies are compared: both rest on molecular dynamics."""
+
 
 @calcfunction
 def compare_sources(settings: orm.Dict, basin: ChemicalPotentialData | None = None, **nodes: orm.Data) -> RecordData:
@@ -82,7 +85,7 @@ def measured(node: FreeEnergyData | GibbsEnergiesData, phase: str, number: int, 
         number: That the entries keep.
         atoms: Number of atoms in a formula unit.
     """
-    source, convention = source_of(node), str(node.value("convention"))
+    source, convention = LISTED_AS.get(source_of(node), source_of(node)), str(node.value("convention"))
     return [_measured(point, phase, source, convention, number, atoms) for point in state_points(node, atoms)]
 
 
