@@ -6,12 +6,13 @@ from ase import Atoms
 from ase.build import bulk, make_supercell
 
 from aiida_polymorph.references import load_references
-from aiida_polymorph.symmetry import unturned_primitive_cell
+from aiida_polymorph.symmetry import conventional_lattice, rotations, unturned_primitive_cell
 from aiida_polymorph.thermodynamics.sampling.supercell import (
     build_supercell,
     near_cubic_supercell,
     smallest_width,
     symmetric_cell,
+    symmetric_supercell,
 )
 
 REFERENCES = {str(name): load_references("TiO2")[i] for i, name in enumerate(load_references("TiO2").columns["name"])}
@@ -160,3 +161,34 @@ def test_triclinic_crystals_take_the_mean_cell_as_it_is():
     atoms = near_cubic_supercell(CRYSTALS["skew"], 40).atoms
     mean = strained(atoms, 0.02, 3)
     assert symmetric_cell(atoms, mean) == pytest.approx(mean, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    "name", ["fcc", "bcc", "hcp", "diamond", "salt", "rutile", "columbite", "anatase", "baddeleyite"]
+)
+def test_a_supercell_with_the_symmetry_is_mapped_onto_itself(name):
+    found = symmetric_supercell(CRYSTALS[name], 100)
+    assert 50 <= len(found.atoms) <= 150
+    vectors = found.matrix @ np.asarray(found.primitive.cell)
+    for rotation in rotations(found.primitive):
+        turned = vectors @ rotation.T @ np.linalg.inv(vectors)
+        assert turned == pytest.approx(np.rint(turned), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["skew", "long"])
+def test_where_symmetry_is_low_or_cells_are_long_it_is_as_near_to_a_cube(name):
+    found, compact = (make(CRYSTALS[name], 60) for make in (symmetric_supercell, near_cubic_supercell))
+    assert found.width > 0.7 * compact.width
+    assert 30 <= len(found.atoms) <= 90
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"), [("fcc", (0, 0, 0)), ("hcp", (0, 0, 1)), ("rutile", (0, 0, 1)), ("columbite", (0, 1, 2))]
+)
+def test_which_vectors_are_alike(name, alike):
+    vectors, groups = conventional_lattice(CRYSTALS[name])
+    assert groups == alike
+    lengths = np.linalg.norm(vectors, axis=1)
+    for one, other in ((0, 1), (1, 2)):
+        if groups[one] == groups[other]:
+            assert lengths[one] == pytest.approx(lengths[other])

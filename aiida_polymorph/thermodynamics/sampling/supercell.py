@@ -18,8 +18,8 @@ from aiida_polymorph.symmetry import SYMPREC, conventional_lattice, rotations, u
 SPREAD = 0.3
 """Cells whose number of atoms is off the target by up to this share may be taken for a better shape."""
 
-SYMMETRY_WORTH = 0.35
-"""By how much worse, as `_badness` counts, a supercell may be that keeps the symmetry."""
+LEAST_WIDTH = 0.8
+"""A supercell that keeps the symmetry must be as wide as that share of the one nearest to a cube."""
 
 LARGEST_OVERSHOOT = 1.5
 """A supercell that keeps the symmetry may have so many times the atoms that were asked for."""
@@ -112,16 +112,17 @@ def symmetric_supercell(atoms: Atoms, target_atoms: int, symprec: float = SYMPRE
         return compact
     vectors, groups = conventional
     matrix = np.rint(vectors @ np.linalg.inv(np.asarray(compact.primitive.cell))).astype(int)
-    cell, count = np.asarray(compact.primitive.cell), len(compact.primitive)
-    repeats = _multiples(abs(round(np.linalg.det(matrix))) * count, target_atoms, groups)
+    repeats = _multiples(abs(round(np.linalg.det(matrix))) * len(compact.primitive), target_atoms, groups)
     multiples = [np.diag(each) @ matrix for each in repeats]
-    if not multiples:
-        return compact
-    best = min(multiples, key=lambda each: _badness(each, cell, count, target_atoms))
-    cost = _badness(best, cell, count, target_atoms)
-    if cost > _badness(compact.matrix, cell, count, target_atoms) + SYMMETRY_WORTH:
-        return compact
-    return build_supercell(compact.primitive, best)
+    built = [build_supercell(compact.primitive, each) for each in multiples]
+    wide = [each for each in built if each.width >= LEAST_WIDTH * compact.width]
+    return min(wide, key=lambda each: _roundness(each, target_atoms), default=compact)
+
+
+def _roundness(supercell: Supercell, target: int) -> float:
+    """Return how far a supercell is from a cube, plus how far its size from the target."""
+    edge = supercell.atoms.get_volume() ** (1 / 3)
+    return float(1 - supercell.width / edge + 0.3 * abs(len(supercell.atoms) / target - 1))
 
 
 def _multiples(atoms: int, target: int, groups: Sequence[int]) -> list[tuple[int, ...]]:
