@@ -34,7 +34,7 @@ in angstrom^3 per atom."""
 LINE_CELLS = 40
 """Cells along each axis of the grid on which neighbours are looked for."""
 
-SMALLEST_TARGET = 2e-4
+SMALLEST_TARGET = 4e-4
 """eV per atom: state points are not asked for more."""
 
 LARGEST_TARGET = 5e-3
