@@ -93,6 +93,13 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
     type=click.IntRange(min=1),
     help=f"Structures in a job.  [at most {LARGEST_BATCH} for each of its processes]",
 )
+@click.option(
+    "--purpose",
+    type=click.Choice(("count", "find", "both")),
+    help="count: structures without symmetry, whose frequencies give basin entropies; find: structures of random space "
+    "groups, which find low phases far sooner and are not for counting; both: a search of each kind.  [count; find "
+    "with --symmetry]",
+)
 @click.option("--no-wait", is_flag=True, help="Submit the searches to the daemon and return.")
 @CODE
 @AS_JSON
@@ -109,6 +116,7 @@ def search_command(
     symmetry: tuple[int, ...] | None,
     jobs: int | None,
     batch_size: int | None,
+    purpose: str | None,
     no_wait: bool,
     code_label: str | None,
     as_json: bool,
@@ -131,25 +139,43 @@ def search_command(
     from aiida_polymorph.search.recipe import Recipe
     from aiida_polymorph.workflows.machine import machine_of, search_share
 
-    recipe = Recipe.propose(
-        composition,
-        formula_units=formula_units,
-        seed=seed,
-        volume_per_formula_unit=volume,
-        minimum_separations=separations or None,
-        symmetry=symmetry if symmetry is None or len(symmetry) > 1 else symmetry[0],
-    )
+    common = {"seed": seed, "volume_per_formula_unit": volume, "minimum_separations": separations or None}
+    recipes = [
+        Recipe.propose(composition, **common, **kind) for kind in kinds_of_search(purpose, symmetry, formula_units)
+    ]
+    recipe = recipes[0]
     potential, code = potential_node(potential_name), find_code(code_label)
     potential.to_potential().check_species(recipe.counts)
-    overrides = {"jobs": jobs} if jobs else search_share(code, len(pressures_gpa))
+    overrides = {"jobs": jobs} if jobs else search_share(code, len(pressures_gpa) * len(recipes))
     if batch_size:
         overrides["batch_size"] = batch_size
-    builders = [search_builder(recipe, potential, code, p, number, overrides) for p in pressures_gpa]
+    builders = [
+        search_builder(recipe, potential, code, p, number, overrides) for recipe in recipes for p in pressures_gpa
+    ]
     at_once = machine_of(code.computer).at_once()
-    searches = carry_out(builders, SearchWatch(number * len(pressures_gpa)), wait=not no_wait, at_once=at_once)
+    searches = carry_out(builders, SearchWatch(number * len(builders)), wait=not no_wait, at_once=at_once)
     show([search_row(search) for search in searches], COLUMNS, as_json)
     if not no_wait:
         check_finished(searches)
+
+
+def kinds_of_search(
+    purpose: str | None, symmetry: Sequence[int] | None, formula_units: Sequence[int] | None
+) -> list[dict[str, Any]]:
+    """Return what differs between the recipes of searches to count and to find, for those that are wanted.
+
+    Raises:
+        click.UsageError: if symmetry is asked for where structures are to be counted.
+    """
+    from aiida_polymorph.search.purpose import COUNT, FIND, FINDING
+
+    chosen = purpose or (COUNT if symmetry is None else FIND)
+    if chosen == COUNT and symmetry is not None:
+        raise click.UsageError("--symmetry goes with --purpose find: structures with symmetry can't be counted")
+    asked = {"symmetry": symmetry if symmetry is None or len(symmetry) > 1 else symmetry[0]}
+    finding = {**FINDING, **{name: value for name, value in asked.items() if value is not None}}
+    kinds = {COUNT: [{"symmetry": None}], FIND: [finding]}.get(chosen, [{"symmetry": None}, finding])
+    return [{**kind, **({} if formula_units is None else {"formula_units": formula_units})} for kind in kinds]
 
 
 def search_builder(

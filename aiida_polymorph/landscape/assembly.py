@@ -16,6 +16,7 @@ from aiida_polymorph.landscape.phases import (
     match_phases,
     nearest,
 )
+from aiida_polymorph.search.purpose import counting_problem
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.symmetry import primitive_formula_units, space_group
 
@@ -201,7 +202,14 @@ def assemble_phases(
         (of the representative in its search, else -1). The metadata hold `sizes`, the number of formula units of
         each column of `found`, `transformed`, the references that left their space group, and `left`, at which
         pressures a phase found elsewhere (or a reference) did not stay what it was when relaxed there.
+
+    Raises:
+        ValueError: if a set was made with symmetry, so that it is not good for counting.
     """
+    for result in results:
+        problem = counting_problem(result.structures.metadata)
+        if problem:
+            raise ValueError(f"the structures of {result.pressure_gpa:g} GPa are not for counting: {problem}")
     at = {result.pressure_gpa: _At(result, symprec, started_as) for result in results}
     carried = [
         each

@@ -23,6 +23,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.data.surrogate import SurrogateData
 from aiida_polymorph.landscape.settings import AnalysisSettings
+from aiida_polymorph.search.purpose import counting_problem
 from aiida_polymorph.versioned import VersionedMixin
 from aiida_polymorph.workflows.children import run_once, submit_once
 from aiida_polymorph.workflows.outline import if_
@@ -48,6 +49,9 @@ def validate_structures(sets: Mapping[str, StructureSetData] | None, _: Any = No
             return f"structures.{name} holds {len(node)} structures: an analysis needs {LEAST_STRUCTURES} or more"
         if node.value("lowest_enthalpy_ev_per_formula_unit") is None:
             return f"structures.{name} has no enthalpies: relax the structures, or import them with their enthalpies"
+        problem = counting_problem(node.value("metadata") or {})
+        if problem:
+            return f"structures.{name} is not for counting: {problem}"
     compositions = {node.value("composition") for node in sets.values()}
     if len(compositions) > 1 or None in compositions:
         return f"structures: all must have one and the same composition, they have {sorted(map(str, compositions))}"

@@ -23,6 +23,7 @@ from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.landscape.selection import SelectionSettings
 from aiida_polymorph.protocol_files import merge_inputs
+from aiida_polymorph.search.purpose import FINDING
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.thermodynamics.diagrams.decision import DecisionSettings
 from aiida_polymorph.thermodynamics.surfaces.region import Region
@@ -35,9 +36,6 @@ from aiida_polymorph.workflows.protocols.utils import ProtocolChild, ProtocolMix
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain, validate_count, validate_recipe
 from aiida_polymorph.workflows.side_by_side import SideBySideMixin
-
-FORMULA_UNITS = (1, 2, 3, 4, 6, 8, 9, 12)
-"""In the cells of a search that is to find phases."""
 
 GRID_CELLS = 70
 """Cells of the grid of the diagram along each axis."""
@@ -420,8 +418,7 @@ def proposed(composition: str, **overrides: Any) -> Recipe:
         composition: e.g. `TiO2`.
         overrides: of `Recipe.propose`.
     """
-    given = {"symmetry": (2, 230), "formula_units": FORMULA_UNITS, **overrides}
-    return Recipe.propose(composition, **given)
+    return Recipe.propose(composition, **{**FINDING, **overrides})
 
 
 def has_values(node: GibbsEnergiesData) -> bool:
