@@ -24,10 +24,10 @@ PHASE_COLUMNS: list[Column] = [
     Column("phase", "name"),
     Column("space group", "space_group"),
     Column("found", "found_text"),
-    Column("lowest gap (eV/f.u.)", "least_gap_ev", ".4f"),
+    Column("H above lowest", "least_gap_ev", ".4f"),
     Column("fate", "fate"),
     Column("source", "method"),
-    Column("above stable (eV/f.u.)", "above_stable_ev", ".4f"),
+    Column("G above stable (eV/f.u.)", "above_stable_ev", ".4f"),
 ]
 
 MOST_DROPPED = 5
@@ -105,5 +105,5 @@ def costs_text(costs: Mapping[str, float | None]) -> str:
 
 def _for_people(phase: Mapping[str, Any]) -> dict[str, Any]:
     found = phase["found"] or {}
-    text = ", ".join(f"{times}x at {pressure}" for pressure, times in found.items()) or "not by the search"
-    return {**phase, "found_text": text}
+    where = f"{next(iter(found), '')} GPa" if len(found) == 1 else f"{len(found)} pressures"
+    return {**phase, "found_text": f"{sum(found.values())} times at {where}" if found else "not by the search"}

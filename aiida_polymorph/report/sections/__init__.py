@@ -17,10 +17,10 @@ from aiida_polymorph.report.sections.settings import SettingsSection
 from aiida_polymorph.report.sections.surrogate import SurrogateSection
 
 SECTIONS: tuple[type[Section], ...] = (
+    CoexistenceSection,
     PhaseDiagramSection,
     ChemicalPotentialsSection,
     GibbsEnergiesSection,
-    CoexistenceSection,
     IntegrandsSection,
     PhasesSection,
     SearchesSection,

@@ -21,7 +21,7 @@ class CoexistenceSection(Section):
     """Lines between stable phases; left out where no Gibbs energies were given."""
 
     anchor = "coexistence"
-    heading = "Coexistence by Gibbs energies"
+    heading = "Phase diagram by Gibbs energies"
 
     def texts(self) -> Sequence[str]:
         """Return how to read the lines."""

@@ -19,7 +19,7 @@ class PhaseDiagramSection(Section):
     """Which phase is stable over pressure and temperature."""
 
     anchor = "phase-diagram"
-    heading = "Phase diagram"
+    heading = "Phase diagram by basin entropies"
     missing = "There are no chemical potentials."
 
     def pictures(self) -> Iterator[Picture]:
