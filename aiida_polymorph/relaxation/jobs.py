@@ -1,7 +1,7 @@
 """Relaxations and evaluations of whole sets: job folders for the driver, and what comes back of relaxations.
 
 A job folder holds
-    `job.json`         potential, parameters and number of processes
+    `job.json`         task (relax or evaluate), potential, parameters and number of processes
     `structures.npz`   positions, cells, numbers, offsets, index, pressure_gpa (one of each a structure)
     `driver/`          the sources of `aiida_polymorph.relaxation.driver`
 and `python -m driver` run in it adds
@@ -24,7 +24,7 @@ import numpy as np
 from aiida_polymorph.potential import Potential
 from aiida_polymorph.relaxation import driver
 from aiida_polymorph.relaxation.driver import optimiser
-from aiida_polymorph.relaxation.driver.job import JOB_FILE, RELAX, RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
+from aiida_polymorph.relaxation.driver.job import JOB_FILE, RELAX, RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE, TASKS
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.relaxation.driver.streaming import Record, parse_records
 from aiida_polymorph.structures import StructureSet
@@ -72,8 +72,10 @@ def write_job(
 
     Raises:
         ValueError: if the set is empty, an index comes twice, an element is unknown to the potential, a parameter is
-            unknown or not allowed, a pressure is not finite, or a cell has no volume.
+            unknown or not allowed, a pressure is not finite, a cell has no volume, or there is no such task.
     """
+    if task not in TASKS:
+        raise ValueError(f"task is {task!r}, must be {' or '.join(TASKS)}")
     entries = {
         "potential": potential.to_dict(),
         "parameters": RelaxParameters.from_dict(parameters).to_dict(),
@@ -113,7 +115,7 @@ def _checked_processes(processes: int) -> int:
 
 def _check_structures(structures: StructureSet) -> None:
     if len(structures) == 0:
-        raise ValueError("structures: the set is empty, there is nothing to relax")
+        raise ValueError("structures: the set is empty, there is nothing to compute")
     if len(np.unique(_index(structures))) < len(structures):
         raise ValueError("structures: an index occurs more than once, each structure must have one of its own")
     unfit = ~(structures.volumes > 0) | (structures.lengths == 0)

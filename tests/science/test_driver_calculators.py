@@ -112,6 +112,59 @@ def test_cells_may_change_far_from_where_they_were_loaded(matsui_akaogi, rutile)
     assert moved != pytest.approx(energy, abs=0.1)
 
 
+def variants(atoms, count=6):
+    """The same atoms elsewhere: displaced a little, then in cells that are strained, turned and skewed."""
+    rng = np.random.default_rng(4)
+    for number in range(count):
+        skew = np.array([[1, 0, 0], [number, 1, 0], [2, -number, 1]]) if number > 2 else np.eye(3)
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ np.diag([1, 1.2, 0.9]) if number > 2 else np.eye(3)
+        moved = atoms.copy()
+        moved.positions = (atoms.positions + rng.normal(0, 0.02, (len(atoms), 3))) @ turn
+        moved.cell = skew @ atoms.cell.array @ turn
+        yield moved
+
+
+def same(found, expected):
+    return all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("repetitions", [1, 9], ids=["few atoms", "many atoms"])
+def test_the_same_atoms_are_kept_loaded_and_give_the_same_to_the_last_digit(matsui_akaogi, rutile, repetitions):
+    other = bulk("Ti", "hcp", a=2.9)
+    for atoms in variants(rutile.repeat((1, 1, repetitions))):
+        kept = evaluated(matsui_akaogi, atoms)
+        evaluated(matsui_akaogi, other)
+        assert same(evaluated(matsui_akaogi, atoms), kept)
+
+
+def test_the_potential_is_set_up_once_for_the_same_atoms(matsui_akaogi, rutile, monkeypatch):
+    created = []
+    create = matsui_akaogi._create
+    monkeypatch.setattr(matsui_akaogi, "_create", lambda *given: (created.append(len(given[0])), create(*given)))
+    swapped = rutile[[1, 0, 2, 3, 4, 5]]
+    swapped.numbers = swapped.numbers[[2, 1, 0, 3, 4, 5]]
+    for atoms in (rutile.repeat((2, 1, 1)), *variants(rutile), swapped, rutile):
+        evaluated(matsui_akaogi, atoms)
+    assert created == [12, 6, 6, 6]
+
+
+def test_after_an_error_the_structure_is_set_up_anew(matsui_akaogi, rutile):
+    expected = evaluated(matsui_akaogi, rutile)
+    with pytest.raises(Exception, match=r"[Aa]tom"):
+        matsui_akaogi.evaluate(np.full_like(rutile.positions, np.nan), rutile.cell.array)
+    assert same(evaluated(matsui_akaogi, rutile), expected)
+
+
+def test_what_a_wrecked_structure_leaves_does_not_matter(matsui_akaogi, rutile):
+    expected = evaluated(matsui_akaogi, rutile)
+    for size in (1.0, 5.0):
+        wrecked = rutile.copy()
+        wrecked.set_cell(rutile.cell.array * size, scale_atoms=size > 1)
+        wrecked.positions[1] = wrecked.positions[0] + 1e-3
+        evaluated(matsui_akaogi, wrecked)
+        assert same(evaluated(matsui_akaogi, rutile), expected)
+
+
 def lennard_jones(units, epsilon):
     return Potential.from_dict(
         {

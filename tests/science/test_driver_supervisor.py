@@ -15,8 +15,9 @@ import pytest
 from ase.build import bulk
 
 from aiida_polymorph.potential import Potential
-from aiida_polymorph.relaxation.driver.job import END_MARKER, RESULTS_FILE
+from aiida_polymorph.relaxation.driver.job import END_MARKER, EVALUATE, JOB_FILE, RESULTS_FILE
 from aiida_polymorph.relaxation.driver.streaming import parse_records
+from aiida_polymorph.relaxation.evaluations import read_evaluations
 from aiida_polymorph.relaxation.jobs import read_results, read_summary, write_job
 from aiida_polymorph.structures import StructureSet
 
@@ -218,6 +219,65 @@ def test_one_process_gives_the_same_as_two(tmp_path):
         results.append(read_results(folder, structures))
     assert np.array_equal(results[0].positions, results[1].positions)
     assert np.array_equal(results[0].columns["enthalpy"], results[1].columns["enthalpy"])
+
+
+def evaluations(folder: Path, structures: StructureSet):
+    return read_evaluations((folder / RESULTS_FILE).read_text(), structures)
+
+
+def test_evaluations_lose_only_the_structures_at_fault(tmp_path):
+    structures = copper(10, {1: "Ag", 2: "Au", 4: "Pd", 5: "Pt", 7: "Ni"})
+    make_job(tmp_path, structures, parameters={"max_seconds": 2.0}, task=EVALUATE)
+    assert driver(tmp_path).wait(60) == 0
+    found = evaluations(tmp_path, structures)
+    assert dict(enumerate(found.reasons.tolist())) == {
+        **dict.fromkeys(range(10), ""),
+        1: "engine crashed: exit status 7",
+        2: "engine crashed: SIGABRT",
+        4: "engine error: no charges for palladium",
+        5: "nan",
+        7: "timed out",
+    }
+    assert np.array_equal(np.isfinite(found.energies), found.reasons == "")
+    assert np.array_equal(np.isfinite(found.cpu_seconds), ~np.isin(np.arange(10), [1, 2, 7]))
+    assert (read_summary(tmp_path)["converged"], read_summary(tmp_path)["complete"]) == (5, True)
+    assert "cell" not in records(tmp_path)[0], "what was given is not repeated"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_evaluations_go_on_after_the_driver_was_killed(tmp_path, number):
+    structures = copper(8)
+    make_job(tmp_path, structures, sleep=0.1, task=EVALUATE)
+    process = driver(tmp_path)
+    wait_for(lambda: len(records(tmp_path)) >= 2)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    before = records(tmp_path)
+    assert 2 <= len(before) < 8
+    assert driver(tmp_path).wait(60) == 0
+    assert records(tmp_path)[: len(before)] == before
+    assert sorted(record["index"] for record in records(tmp_path)) == structures.columns["index"].tolist()
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    make_job(whole, structures, processes=1, task=EVALUATE)
+    assert driver(whole).wait(60) == 0
+    found, expected = (evaluations(folder, structures) for folder in (tmp_path, whole))
+    assert found.energies == pytest.approx(expected.energies, abs=1e-12)
+    assert found.forces == pytest.approx(expected.forces, abs=1e-12)
+
+
+def test_a_job_that_names_no_task_relaxes(tmp_path):
+    make_job(tmp_path, copper(1))
+    entries = json.loads((tmp_path / JOB_FILE).read_text())
+    del entries["task"]
+    (tmp_path / JOB_FILE).write_text(json.dumps(entries))
+    assert driver(tmp_path).wait(60) == 0
+    assert records(tmp_path)[0]["max_force"] < 1e-3
+
+
+def test_a_task_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="task is 'evalute', must be relax or evaluate"):
+        make_job(tmp_path, copper(1), task="evalute")
 
 
 def test_an_engine_that_cannot_start_is_reported(tmp_path):

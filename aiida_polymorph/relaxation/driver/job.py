@@ -21,10 +21,12 @@ END_MARKER = "aiida-polymorph driver: all structures done"
 RELAX, EVALUATE = "relax", "evaluate"
 """What a job does with each structure: relax it, or compute energy, forces and stress as it is."""
 
+TASKS = (RELAX, EVALUATE)
+
 
 @dataclass(frozen=True)
 class Start:
-    """One structure to relax: its identity, atoms and target pressure."""
+    """One structure to relax or to evaluate: its identity, atoms and target pressure."""
 
     index: int
     numbers: np.ndarray

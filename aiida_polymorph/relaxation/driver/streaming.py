@@ -23,7 +23,10 @@ and forces (eV/angstrom) and stress (GPa, 3 x 3, positive under tension), None w
 
 def to_line(record: Record) -> str:
     """Return the record as one line with its end; numbers that are not finite become null."""
-    return json.dumps({key: _finite(value) for key, value in record.items()}, allow_nan=False) + "\n"
+    try:
+        return json.dumps(record, allow_nan=False) + "\n"
+    except ValueError:
+        return json.dumps({key: _finite(value) for key, value in record.items()}, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

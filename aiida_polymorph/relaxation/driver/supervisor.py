@@ -151,9 +151,9 @@ class Supervisor:
         for reply in replies:
             if "ready" in reply:
                 worker.ready, self.engine = True, reply["ready"]
-            else:
-                self._write(reply)
             self._feed(worker)
+            if "ready" not in reply:
+                self._write(reply)
 
     def _feed(self, worker: Worker) -> None:
         worker.row = None
