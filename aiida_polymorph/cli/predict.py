@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 @click.option(
     "--convention",
     type=click.Choice(("unit", "mass", "quantum")),
-    help="unit: classical, with a thermal wavelength of 1 angstrom; mass: with each element's own; quantum: that, with "
+    help="Kind of Gibbs energies. unit: classical, with a thermal wavelength of 1 angstrom; mass: with each element's own; quantum: that, with "
     "the quantum correction of the vibrations.  [unit]",
 )
 @click.option(

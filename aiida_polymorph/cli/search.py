@@ -96,7 +96,7 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
 @click.option(
     "--purpose",
     type=click.Choice(("count", "find", "both")),
-    help="count: structures without symmetry, whose frequencies give basin entropies; find: structures of random space "
+    help="What for. count: structures without symmetry, whose frequencies give basin entropies; find: structures of random space "
     "groups, which find low phases far sooner and are not for counting; both: a search of each kind.  [count; find "
     "with --symmetry]",
 )
