@@ -32,6 +32,7 @@ BELOW_THE_LINE = (
     "potential",
     "protocol_files",
     "machine",
+    "parallel",
     "plain",
     "remember",
     "science_version",
