@@ -21,6 +21,8 @@ DENSEST_PACKING = pi / sqrt(18)
 
 FORMULA_UNITS = (2, 3, 4, 6, 8, 9, 12)
 SPACE_GROUPS = (1, 230)
+OPERATIONS = (1, 48)
+SYMMETRY_GENERATORS = ("spglib", "pyxtal")
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,15 @@ class Recipe:
         cell_angles: smallest and largest angle between the vectors, degrees. The lattice is then described by its
             shortest vectors.
         seed: seed of the search; structure i depends on the recipe and i only.
-        symmetry: None for none, a space group number, or the smallest and largest number to draw from [SYMM,
-            SYMMOPS]; needs PyXtal. The formula units are then those of the conventional cell, and its shape is PyXtal's
-            choice within the crystal system, not that of `cell_length_ratio` and `cell_angles`.
+        symmetry: None for none, a space group number, or the smallest and largest number to draw from [SYMM]. The
+            group of a structure is drawn uniformly from those whose sites can hold the atoms, and its cell is the
+            group's primitive cell. Lengths, angles and volume are drawn as without symmetry; the group's lattice then
+            decides which of them stay free.
+        operations: number of operations of the primitive cell's group (the order of the point group), or the smallest
+            and largest such number to draw from [SYMMOPS]; None for any. Without `symmetry` it chooses from all groups.
+        symmetry_generator: what makes symmetric structures: `spglib`, from spglib's tables of operations, or `pyxtal`,
+            through PyXtal, which must be installed; `formula_units` are then those of the conventional cell, and the
+            shape of the cell is PyXtal's choice. Only with `symmetry`.
 
     Raises:
         ValueError: if a value is impossible or the separations can't fit the volume.
@@ -56,6 +64,8 @@ class Recipe:
     cell_angles: tuple[float, float] = (60.0, 120.0)
     seed: int = 0
     symmetry: int | tuple[int, int] | None = None
+    operations: int | tuple[int, int] | None = None
+    symmetry_generator: str = SYMMETRY_GENERATORS[0]
 
     def __post_init__(self) -> None:
         self._set("composition", normalise_composition(self.composition))
@@ -87,15 +97,18 @@ class Recipe:
             )
 
     def _check_symmetry(self) -> None:
-        if self.symmetry is None:
-            return
-        numbers = tuple(np.atleast_1d(np.asarray(self.symmetry, dtype=object)).tolist())
-        if not all(_is_integer(number) for number in numbers) or len(numbers) > 2:
-            raise ValueError(f"recipe: symmetry is {self.symmetry!r}, must be a space group number or two of them")
-        low, high = numbers[0], numbers[-1]
-        if not SPACE_GROUPS[0] <= low <= high <= SPACE_GROUPS[1]:
-            raise ValueError(f"recipe: symmetry is {self.symmetry!r}, space group numbers go from 1 to 230")
-        self._set("symmetry", low if len(numbers) == 1 else (low, high))
+        self._set("operations", _whole_range("operations", self.operations, OPERATIONS, "numbers of operations"))
+        everything = None if self.operations is None else SPACE_GROUPS
+        symmetry = everything if self.symmetry is None else self.symmetry
+        self._set("symmetry", _whole_range("symmetry", symmetry, SPACE_GROUPS, "space group numbers"))
+        if self.symmetry_generator not in SYMMETRY_GENERATORS:
+            known = " and ".join(SYMMETRY_GENERATORS)
+            raise ValueError(f"recipe: symmetry_generator is {self.symmetry_generator!r}; known are {known}")
+        if self.symmetry is None and self.symmetry_generator != SYMMETRY_GENERATORS[0]:
+            raise ValueError(
+                f"recipe: symmetry_generator is {self.symmetry_generator}, but no symmetry is asked for; "
+                f"set symmetry, for instance to {SPACE_GROUPS}"
+            )
 
     def _check_packing(self) -> None:
         """Atoms at least d apart are centres of spheres of diameter d that don't overlap: no denser than Kepler's."""
@@ -140,8 +153,13 @@ class Recipe:
         return cls(composition, volume, separations, **given)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all values, JSON-serialisable; `from_dict` takes them back."""
+        """Return all values, JSON-serialisable; `from_dict` takes them back.
+
+        Without symmetry, what refines it is left out, so that the recipe equals those of earlier versions.
+        """
         entries = {**asdict(self), "minimum_separations": dict(self.minimum_separations)}
+        if self.symmetry is None:
+            del entries["operations"], entries["symmetry_generator"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in entries.items()}
 
     @classmethod
@@ -217,6 +235,19 @@ def _interval(name: str, values: Any, low: float, high: float) -> tuple[float, f
     if not low < values[0] <= values[1] < high:
         raise ValueError(f"recipe: {name} is {values!r}, must rise and lie between {low:g} and {high:g}")
     return float(values[0]), float(values[1])
+
+
+def _whole_range(name: str, value: Any, limits: tuple[int, int], what: str) -> int | tuple[int, int] | None:
+    """Return a number, the two ends of a range, or None."""
+    if value is None:
+        return None
+    numbers = tuple(np.atleast_1d(np.asarray(value, dtype=object)).tolist())
+    if not all(_is_integer(number) for number in numbers) or len(numbers) not in (1, 2):
+        raise ValueError(f"recipe: {name} is {value!r}, must be a whole number or the two ends of a range")
+    low, high = numbers[0], numbers[-1]
+    if not limits[0] <= low <= high <= limits[1]:
+        raise ValueError(f"recipe: {name} is {value!r}, {what} go from {limits[0]} to {limits[1]} and must rise")
+    return low if len(numbers) == 1 else (low, high)
 
 
 def _is_integer(value: Any) -> bool:

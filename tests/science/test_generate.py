@@ -1,16 +1,14 @@
-"""Random structures: separations, reproducibility, volumes, reduced cells, symmetry."""
+"""Random structures: separations, reproducibility, volumes, reduced cells."""
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
-import spglib
 from ase.geometry import minkowski_reduce
 from ase.neighborlist import neighbor_list
 
-from aiida_polymorph.search.generate import generate, random_cell, reduce_cell
+from aiida_polymorph.search.cells import random_cell, reduce_cell
+from aiida_polymorph.search.generate import generate
 from aiida_polymorph.search.recipe import Recipe
 
 
@@ -101,26 +99,3 @@ def test_cells_allow_for_an_atoms_own_images():
 
 def test_impossible_cells_are_given_up():
     assert random_cell(Recipe.propose("Cu"), 1.0, 5.0, np.random.default_rng(0)) is None
-
-
-def test_symmetry_is_kept_and_reproducible():
-    pytest.importorskip("pyxtal")
-    recipe = Recipe.propose("TiO2", formula_units=(4,), symmetry=(16, 100), seed=2)
-    structures = generate(recipe, range(5))
-    assert violations(structures, recipe) == 0
-    for atoms in structures:
-        cell = (atoms.cell[:], atoms.get_scaled_positions(), atoms.numbers)
-        assert spglib.get_symmetry_dataset(cell, symprec=1e-3).number >= 16
-    np.testing.assert_array_equal(generate(recipe, [3])[0].positions, structures[3].positions)
-
-
-def test_space_group_without_sites_is_refused():
-    pytest.importorskip("pyxtal")
-    with pytest.raises(ValueError, match="has sites for 3 Ti and 6 O"):
-        generate(Recipe.propose("TiO2", formula_units=(3,), symmetry=227), [0])
-
-
-def test_missing_pyxtal_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyxtal", None)
-    with pytest.raises(ValueError, match=r"aiida-polymorph\[symmetry\]"):
-        generate(Recipe.propose("TiO2", symmetry=136), [0])
