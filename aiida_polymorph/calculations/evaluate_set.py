@@ -9,13 +9,11 @@ from aiida_polymorph.calculations.specification import Spec
 from aiida_polymorph.data.evaluations import EvaluationsData
 from aiida_polymorph.relaxation.driver.job import EVALUATE
 from aiida_polymorph.relaxation.jobs import write_job
-from aiida_polymorph.versioned import CodeVersion
 
 
 class EvaluateSetCalculation(SetCalculation):
     """Compute energy, forces and stress of many structures as they are."""
 
-    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
     _parser = "polymorph.evaluate_set"
 
     @classmethod

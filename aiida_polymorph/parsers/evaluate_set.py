@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,38 +9,19 @@ from aiida.engine import ExitCode
 
 from aiida_polymorph.data.evaluations import EvaluationsData
 from aiida_polymorph.parsers.set_parser import SetParser
-from aiida_polymorph.relaxation.driver.job import RESULTS_FILE
 from aiida_polymorph.relaxation.evaluations import Evaluations, read_evaluations
-from aiida_polymorph.versioned import CodeVersion
+from aiida_polymorph.structures import StructureSet
 
 
 class EvaluateSetParser(SetParser):
-    """Parse a job of `EvaluateSetCalculation`.
+    """Parse a job of `EvaluateSetCalculation`."""
 
-    Exit code 0 only if every structure has a record, at least one has numbers, and the driver ended by itself.
-    """
+    def _read_records(self, text: str, structures: StructureSet) -> Evaluations:
+        return read_evaluations(text, structures)
 
-    CACHE_VERSION = CodeVersion()  # type: ignore[assignment]
-
-    def parse(self, **kwargs: Any) -> ExitCode | None:
-        """Read the records, also those of a job that was killed."""
-        results, words = Path(kwargs["retrieved_temporary_folder"]) / RESULTS_FILE, self._last_words()
-        if not results.is_file() and words:
-            return self.exit_codes.ERROR_NOT_STARTED.format(message=words)
-        try:
-            text = results.read_text() if results.is_file() else ""
-            found = read_evaluations(text, self.node.inputs.structures.to_set())
-        except (KeyError, TypeError, ValueError) as error:
-            return self.exit_codes.ERROR_UNREADABLE_RESULTS.format(message=error)
+    def _hand_out(self, found: Evaluations, told: dict[str, Any]) -> None:
         if found.there.any():
-            name = self.node.inputs.potential.base.attributes.get("name")
-            self.out("evaluations", EvaluationsData.from_evaluations(found, name))
-        return self._judge(found)
+            self.out("evaluations", EvaluationsData.from_evaluations(found, self._potential_name(), **told))
 
     def _judge(self, found: Evaluations) -> ExitCode | None:
-        if not found.there.all() or not self._is_complete():
-            return self.exit_codes.ERROR_STOPPED_EARLY.format(done=int(np.sum(found.there)), asked=len(found))
-        if not np.any(found.reasons == ""):
-            reason = Counter(found.reasons.tolist()).most_common(1)[0][0]
-            return self.exit_codes.ERROR_ALL_FAILED.format(asked=len(found), reason=reason)
-        return None
+        return self._verdict(int(np.sum(found.there)), found.reasons == "", found.reasons)

@@ -11,12 +11,14 @@ from replay import Ending, Job
 
 from aiida_polymorph.calculations.dynamics import task_of
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
+from aiida_polymorph.data.evaluations import EvaluationsData
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.lammps.tasks import make_settings
-from aiida_polymorph.local.relaxation import relax
+from aiida_polymorph.local.relaxation import evaluate, relax
 from aiida_polymorph.local.runner import LocalRunner
 from aiida_polymorph.potential import Potential
+from aiida_polymorph.relaxation.evaluations import joined
 from aiida_polymorph.relaxation.statistics import count
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.plan import Sample, Task
@@ -59,6 +61,26 @@ def relaxing(lost: Sequence[int] = (), hopeless_gpa: float | None = None) -> dic
         return Ending(outputs, EXIT_CODES.ERROR_STOPPED_EARLY.status, "asked for by the test")
 
     return {"aiida.calculations:polymorph.relax_set": job, "aiida.workflows:polymorph.relax_set": job}
+
+
+def evaluating(lost: Sequence[int] = ()) -> dict[str, Job]:
+    """Return what is done in place of evaluations, jobs of them and whole WorkChains.
+
+    Args:
+        lost: indices of structures that come back from none but the jobs which have nothing else to do.
+    """
+
+    def job(node: Process) -> Ending:
+        structures = node.inputs.structures.to_set()
+        rows = np.flatnonzero(~np.isin(structures.column("index"), lost))
+        reached = structures.select(rows) if len(rows) else structures
+        part = evaluate(reached, node.inputs.potential.to_potential())
+        outputs = {"evaluations": EvaluationsData.from_evaluations(joined([part], structures), "none", 1.0)}
+        if len(part) == len(structures):
+            return Ending(outputs)
+        return Ending(outputs, EXIT_CODES.ERROR_STOPPED_EARLY.status, "asked for by the test")
+
+    return {"aiida.calculations:polymorph.evaluate_set": job, "aiida.workflows:polymorph.evaluate_set": job}
 
 
 def dynamics(potential: Potential, lammps: str, folder: Path) -> dict[str, Job]:

@@ -20,6 +20,7 @@ from edits import PACKAGE, a_comment, in_a_function, other_words
 
 import aiida_polymorph
 from aiida_polymorph import versioned
+from aiida_polymorph.calculations.evaluate_set import EvaluateSetCalculation
 from aiida_polymorph.calculations.functions.structures import extract_structure
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
 from aiida_polymorph.cli.processes import carry_out, refuse_a_daemon_with_other_code
@@ -40,6 +41,7 @@ SET = "aiida_polymorph.structures"
 OPTIMISER = "aiida_polymorph.relaxation.driver.optimiser"
 CALCFUNCTIONS = "aiida_polymorph.calculations.functions.structures"
 PARSER = "aiida_polymorph.parsers.relax_set"
+EVALUATIONS = "aiida_polymorph.relaxation.evaluations"
 
 
 def test_a_calcfunction_is_taken_from_the_cache_until_code_below_it_changes(cached, argon, edited) -> None:
@@ -102,6 +104,27 @@ def test_a_job_is_taken_from_the_cache_until_its_code_changes(cached, argon, len
             edited(module, change)
             assert run().base.caching.get_cache_source() == first.uuid
     for module, name in ((OPTIMISER, "description"), (PARSER, "_judge")):
+        edited(module, in_a_function(name))
+        assert not run().base.caching.is_created_from_cache, name
+
+
+def test_evaluations_are_taken_from_the_cache_until_their_code_changes(
+    cached, argon, lennard_jones, relax_code, edited
+) -> None:
+    def run() -> orm.CalcJobNode:
+        inputs = {"structures": StructureSetData.from_set(argon.select([2])), "potential": lennard_jones}
+        node = run_get_node(EvaluateSetCalculation, code=relax_code, **inputs)[1]
+        assert node.is_finished_ok
+        return node
+
+    first = run()
+    edited(PARSER, in_a_function("_judge"))
+    assert run().base.caching.get_cache_source() == first.uuid, "the parser of other jobs"
+    for module, name in (
+        ("aiida_polymorph.relaxation.driver.worker", "evaluated"),
+        ("aiida_polymorph.parsers.set_parser", "_verdict"),
+        (EVALUATIONS, "read_evaluations"),
+    ):
         edited(module, in_a_function(name))
         assert not run().base.caching.is_created_from_cache, name
 
@@ -187,7 +210,7 @@ def everything(kind: type) -> list[type]:
     return [each for each in below(kind) if each.__module__.startswith("aiida_polymorph.")]
 
 
-@pytest.mark.parametrize(("kind", "least"), [(CalcJob, 2), (Parser, 3)])
+@pytest.mark.parametrize(("kind", "least"), [(CalcJob, 3), (Parser, 4)])
 def test_every_job_and_parser_has_its_code_in_its_hash(kind: type, least: int) -> None:
     found = everything(kind)
     assert len(found) >= least

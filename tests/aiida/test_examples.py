@@ -20,6 +20,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
+from aiida_polymorph.calculations.evaluate_set import EvaluateSetCalculation
 from aiida_polymorph.calculations.relax_set import RelaxSetCalculation
 from aiida_polymorph.cli import main
 from aiida_polymorph.engines import load_engine
@@ -30,6 +31,7 @@ from aiida_polymorph.relaxation.driver.parameters import RelaxParameters
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
+from aiida_polymorph.workflows.evaluate_set import EvaluateSetWorkChain
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 from aiida_polymorph.workflows.pressure_chain import PressureChainWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
@@ -263,7 +265,9 @@ def test_settings_of_engines_are_documented(name):
 def test_all_exit_codes_are_documented():
     text = (ROOT / "docs" / "inputs.md").read_text().split("## Exit codes")[1]
     scans = (DftScanWorkChain, PressureChainWorkChain)
-    for process in (RelaxSetCalculation, RelaxSetWorkChain, SearchWorkChain, LandscapeWorkChain, *scans):
+    relaxations = (RelaxSetCalculation, RelaxSetWorkChain)
+    evaluations = (EvaluateSetCalculation, EvaluateSetWorkChain)
+    for process in (*relaxations, *evaluations, SearchWorkChain, LandscapeWorkChain, *scans):
         own = {code.status for code in process.exit_codes.values() if code.status >= 300}
         assert {status for status in own if str(status) not in text} == set(), process
 

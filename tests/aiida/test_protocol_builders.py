@@ -21,6 +21,7 @@ from aiida_polymorph.engines import load_engine
 from aiida_polymorph.references import load_references
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
+from aiida_polymorph.workflows.evaluate_set import EvaluateSetWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
 from aiida_polymorph.workflows.integrate import IntegrateWorkChain
@@ -61,6 +62,9 @@ def builders(structures, relax_code, matsui_akaogi) -> dict[str, Callable[[str],
         "relax_set": lambda name: RelaxSetWorkChain.get_builder_from_protocol(
             relax_code, nodes, matsui_akaogi, 20, name
         ),
+        "evaluate_set": lambda name: EvaluateSetWorkChain.get_builder_from_protocol(
+            relax_code, nodes, matsui_akaogi, name
+        ),
         "search": lambda name: SearchWorkChain.get_builder_from_protocol(
             relax_code, matsui_akaogi, Recipe.propose("TiO2"), 20, 100, name
         ),
@@ -76,7 +80,7 @@ def builders(structures, relax_code, matsui_akaogi) -> dict[str, Callable[[str],
     }
 
 
-WITHOUT_PAPER = ("relax_set", "search", "free_energy", "harmonic", "integrate")
+WITHOUT_PAPER = ("relax_set", "evaluate_set", "search", "free_energy", "harmonic", "integrate")
 CASES = [
     *((name, protocol) for name in WITHOUT_PAPER for protocol in NAMES),
     *((name, protocol) for name in ("landscape", "dft_scan_lammps") for protocol in WITH_PAPER),

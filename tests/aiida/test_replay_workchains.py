@@ -7,7 +7,7 @@ from aiida import orm
 from ase.build import bulk
 from process_stories import calls_of
 from replay import replay
-from replay_jobs import only_jobs, relaxing
+from replay_jobs import evaluating, only_jobs, relaxing
 from test_landscape import QUICK
 from test_landscape import argon as argon_search
 
@@ -16,6 +16,7 @@ from aiida_polymorph.engines import load_engine
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
+from aiida_polymorph.workflows.evaluate_set import EvaluateSetWorkChain
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
 from aiida_polymorph.workflows.pressure_chain import PressureChainWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
@@ -32,6 +33,16 @@ def test_relax_set_with_a_job_that_stops_early(relax_code, argon, lennard_jones)
     assert node.is_finished_ok
     assert node.outputs.relaxed.creator.process_label == "merge_structures"
     assert node.outputs.relaxed.to_set().column("index").tolist() == [10, 11, 12, 13, 14, 15]
+
+
+def test_evaluate_set_with_a_job_that_stops_early(relax_code, argon, lennard_jones):
+    builder = EvaluateSetWorkChain.get_builder_from_protocol(
+        relax_code, StructureSetData.from_set(argon), lennard_jones
+    )
+    node = replay(builder, only_jobs(evaluating(lost=(11, 14))))
+    assert node.is_finished_ok
+    assert node.outputs.evaluations.creator.process_label == "join_evaluations"
+    assert node.outputs.evaluations.value("evaluated") == 6
 
 
 def test_search(relax_code, lennard_jones):

@@ -17,6 +17,9 @@ def structures_left(structures: StructureSetData, **found: EvaluationsData) -> S
 @calcfunction
 def join_evaluations(structures: StructureSetData, **found: EvaluationsData) -> EvaluationsData:
     """Return the evaluations of several jobs as one, in the order of the structures."""
-    parts = [found[name].to_evaluations() for name in sorted(found)]
-    name = next(iter(found.values())).value("potential")
-    return EvaluationsData.from_evaluations(joined(parts, structures.to_set()), name)
+    nodes = [found[name] for name in sorted(found)]
+    whole = joined([node.to_evaluations() for node in nodes], structures.to_set())
+    walls = [node.value("wall_seconds") for node in nodes]
+    wall_seconds = None if None in walls else sum(walls)
+    engine = next((engine for node in nodes if (engine := node.value("engine"))), None)
+    return EvaluationsData.from_evaluations(whole, nodes[0].value("potential"), wall_seconds, engine)
