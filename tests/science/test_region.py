@@ -9,7 +9,8 @@ from aiida_polymorph.thermodynamics.surfaces.region import Region
 def test_the_grid_reaches_from_end_to_end_in_steps_that_are_small_enough():
     temperatures, pressures_gpa = Region((300, 2000), (0, 70)).grid()
     assert (temperatures[0], temperatures[-1], pressures_gpa[0], pressures_gpa[-1]) == (300, 2000, 0, 70)
-    assert np.diff(temperatures).max() <= 340 and np.diff(pressures_gpa).max() <= 5
+    assert np.diff(temperatures).max() <= 340
+    assert np.diff(pressures_gpa).max() <= 5
     assert [len(each) for each in Region((300, 400), (0, 1)).grid()] == [5, 7]
 
 
