@@ -54,7 +54,7 @@ class StructureSet:
             `index` (identity within the search: the seed's index), `enthalpy` (eV of the whole cell, E + PV),
             `pressure_gpa` (target), `max_force` (eV/angstrom), `max_stress_error` (GPa, largest component of
             stress + P), `converged` (bool), `reason` (of failure, "" if none), `force_calls`, `cpu_seconds`,
-            `name`.
+            `start_space_group` (number of the group that a random structure was made with), `name`.
         metadata: what holds for the whole set, JSON-serialisable (`pressure_gpa`, `minimiser`, `recipe`, ...).
 
     Raises:

@@ -81,7 +81,18 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
 @click.option(
     "--symmetry",
     type=Numbers(int, least=1),
-    help="Space group of the random structures, or the first and the last of a range (2,230); needs PyXtal.",
+    help="Space group of the random structures, or the first and the last of a range (2,230).",
+)
+@click.option(
+    "--operations",
+    type=Numbers(int, least=1),
+    help="Symmetry operations in the primitive cell of the random structures, or the smallest and the largest number "
+    "(2,8).  [any]",
+)
+@click.option(
+    "--symmetry-generator",
+    type=click.Choice(("spglib", "pyxtal")),
+    help="What makes structures with symmetry; pyxtal needs PyXtal.  [spglib]",
 )
 @click.option(
     "--jobs",
@@ -96,9 +107,9 @@ def parse_separations(ctx: click.Context, param: click.Parameter, values: tuple[
 @click.option(
     "--purpose",
     type=click.Choice(("count", "find", "both")),
-    help="What for. count: structures without symmetry, whose frequencies give basin entropies; find: structures of random space "
-    "groups, which find low phases far sooner and are not for counting; both: a search of each kind.  [count; find "
-    "with --symmetry]",
+    help="What for. count: structures without symmetry, whose frequencies give basin entropies; find: structures of "
+    "random space groups, which find low phases far sooner and are not for counting; both: a search of each kind.  "
+    "[count; find with --symmetry or --operations]",
 )
 @click.option("--no-wait", is_flag=True, help="Submit the searches to the daemon and return.")
 @CODE
@@ -114,6 +125,8 @@ def search_command(
     volume: float | None,
     separations: dict[str, float],
     symmetry: tuple[int, ...] | None,
+    operations: tuple[int, ...] | None,
+    symmetry_generator: str | None,
     jobs: int | None,
     batch_size: int | None,
     purpose: str | None,
@@ -130,6 +143,7 @@ def search_command(
     Examples:
       aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 0,20,40,60 --number 1000
       aiida-polymorph search SiO2 --potential my-silica.yaml --pressure 0:30:10 --formula-units 2,4 --seed 1
+      aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 20 --symmetry 2,230 --operations 2,8
       aiida-polymorph search TiO2 --potential matsui-akaogi --pressure 20 --no-wait --json
     """
     from aiida_polymorph.cli.nodes import find_code, potential_node
@@ -141,7 +155,8 @@ def search_command(
 
     common = {"seed": seed, "volume_per_formula_unit": volume, "minimum_separations": separations or None}
     recipes = [
-        Recipe.propose(composition, **common, **kind) for kind in kinds_of_search(purpose, symmetry, formula_units)
+        Recipe.propose(composition, **common, **kind)
+        for kind in kinds_of_search(purpose, symmetry, formula_units, operations, symmetry_generator)
     ]
     recipe = recipes[0]
     potential, code = potential_node(potential_name), find_code(code_label)
@@ -160,7 +175,11 @@ def search_command(
 
 
 def kinds_of_search(
-    purpose: str | None, symmetry: Sequence[int] | None, formula_units: Sequence[int] | None
+    purpose: str | None,
+    symmetry: Sequence[int] | None,
+    formula_units: Sequence[int] | None,
+    operations: Sequence[int] | None = None,
+    symmetry_generator: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return what differs between the recipes of searches to count and to find, for those that are wanted.
 
@@ -169,13 +188,20 @@ def kinds_of_search(
     """
     from aiida_polymorph.search.purpose import COUNT, FIND, FINDING
 
-    chosen = purpose or (COUNT if symmetry is None else FIND)
-    if chosen == COUNT and symmetry is not None:
-        raise click.UsageError("--symmetry goes with --purpose find: structures with symmetry can't be counted")
-    asked = {"symmetry": symmetry if symmetry is None or len(symmetry) > 1 else symmetry[0]}
-    finding = {**FINDING, **{name: value for name, value in asked.items() if value is not None}}
+    asked = {"symmetry": _one_or_range(symmetry), "operations": _one_or_range(operations)}
+    given = [f"--{name}" for name, value in asked.items() if value is not None]
+    chosen = purpose or (FIND if given else COUNT)
+    if chosen == COUNT and (given or symmetry_generator):
+        option = " and ".join([*given, *(["--symmetry-generator"] if symmetry_generator else [])])
+        raise click.UsageError(f"{option} goes with --purpose find: structures with symmetry can't be counted")
+    wanted = {**asked, "symmetry_generator": symmetry_generator}
+    finding = {**FINDING, **{name: value for name, value in wanted.items() if value is not None}}
     kinds = {COUNT: [{"symmetry": None}], FIND: [finding]}.get(chosen, [{"symmetry": None}, finding])
     return [{**kind, **({} if formula_units is None else {"formula_units": formula_units})} for kind in kinds]
+
+
+def _one_or_range(numbers: Sequence[int] | None) -> int | Sequence[int] | None:
+    return numbers[0] if numbers is not None and len(numbers) == 1 else numbers
 
 
 def search_builder(

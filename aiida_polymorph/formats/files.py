@@ -28,6 +28,7 @@ COLUMNS: dict[str, Any] = {
     "reason": "",
     "force_calls": -1,
     "cpu_seconds": np.nan,
+    "start_space_group": 0,
     "phase": "",
     "known": False,
     "space_group": "",

@@ -34,8 +34,8 @@ def generate(recipe: Recipe, indices: Iterable[int]) -> StructureSet:
     `symmetric`.
 
     Returns:
-        The set with the column `index`, with symmetry `space_group` (the number of the group asked for; the structure
-        may have more symmetry), and the recipe in its metadata.
+        The set with the column `index` and the recipe in its metadata; with symmetry also the column
+        `start_space_group`, the number of the group asked for (a structure may have more symmetry).
 
     Raises:
         ValueError: if an index is negative, no structure that keeps the separations is found, or no space group of
@@ -47,15 +47,15 @@ def generate(recipe: Recipe, indices: Iterable[int]) -> StructureSet:
     boxes = {count: Box.of(recipe, count) for count in set(recipe.formula_units)}
     counts = [recipe.formula_units[index % len(recipe.formula_units)] for index in indices.tolist()]
     made = [_make(recipe, boxes[count], count, index) for count, index in zip(counts, indices.tolist(), strict=True)]
-    groups = (
-        {} if recipe.symmetry is None else {"space_group": np.array([each.space_group for each in made], dtype=int)}
-    )
+    columns = {"index": indices}
+    if recipe.symmetry is not None:
+        columns["start_space_group"] = np.array([each.space_group for each in made], dtype=int)
     return StructureSet(
         positions=np.concatenate([np.zeros((0, 3)), *(each.positions for each in made)]),
         cells=np.array([each.cell for each in made]).reshape(-1, 3, 3),
         numbers=np.concatenate([np.zeros(0, dtype=int), *(boxes[count].numbers for count in counts)]),
         offsets=np.concatenate([[0], np.cumsum([len(each.positions) for each in made], dtype=int)]),
-        columns={"index": indices, **groups},
+        columns=columns,
         metadata={"recipe": recipe.to_dict()},
     )
 

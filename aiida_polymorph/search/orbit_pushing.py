@@ -93,8 +93,8 @@ class Round:
     def __init__(self, crowd: Crowd) -> None:
         first, second, self.vectors = _pairs_within(crowd, crowd.needed + SKIN)
         self.crowd, self.first, self.second = crowd, first, second
-        self.needed = crowd.needed[first, second]
-        self.squares = self.needed**2
+        needed = crowd.needed[first, second]
+        self.squares, self.targets = needed**2, needed * OVERSHOOT
         self.weights = crowd.sizes[first]
         self.pairs = (first == np.arange(len(crowd.points))[:, None]).astype(float)
         self.points, self.strain = crowd.points, IDENTITY
@@ -106,11 +106,11 @@ class Round:
             How much the overlapping pairs lacked in all before, angstrom; 0.0 if none overlapped.
         """
         squares = np.einsum("ij,ij->i", self.vectors, self.vectors)
-        overlapping = np.flatnonzero(squares < self.squares)
+        (overlapping,) = (squares < self.squares).nonzero()
         if not len(overlapping):
             return 0.0
         lengths = np.sqrt(squares[overlapping]) + 1e-9
-        lacking = OVERSHOOT * self.needed[overlapping] - lengths
+        lacking = self.targets[overlapping] - lengths
         vectors, weights = self.vectors[overlapping], self.weights[overlapping]
         forces = vectors * (lacking / lengths)[:, None]
         moves = -0.5 * np.einsum("ij,ijk->ik", self.pairs[:, overlapping] @ forces, self.crowd.free)
@@ -124,7 +124,7 @@ class Round:
         """Return by what the cell is multiplied: no change of volume to first order."""
         strain = (self.crowd.symmetric_strain @ virial.ravel()).reshape(3, 3) / scale
         strain -= IDENTITY * (strain[0, 0] + strain[1, 1] + strain[2, 2]) / 3
-        largest = np.abs(strain).max()
+        largest = max(strain.max(), -strain.min())
         return IDENTITY + (strain if largest <= LARGEST_STRAIN else strain * (LARGEST_STRAIN / largest))
 
 

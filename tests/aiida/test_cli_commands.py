@@ -16,6 +16,7 @@ from aiida_polymorph.cli import main
 from aiida_polymorph.cli.processes import carry_out
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.formats import read_structures, write_structures
+from aiida_polymorph.search.space_groups import space_group
 from aiida_polymorph.structures import StructureSet
 
 
@@ -62,6 +63,16 @@ def test_search_status_and_once_more(run, potential_file, relax_code) -> None:
     assert (status["state"], status["failed"], status["seconds_left"]) == ("finished", {}, 0.0)
     assert {row["node"] for row in json.loads(run("status", "--json").stdout)} >= {row["node"] for row in rows}
     assert "finished" in run("status").stdout
+
+
+def test_search_with_symmetry_keeps_the_space_groups(run, potential_file, relax_code) -> None:
+    args = ["search", "Ar", "--potential", potential_file, "--pressure", "1", "--number", "3", "--formula-units", "2,4"]
+    args += ["--minimum-separation", "Ar-Ar=3.0", "--operations", "2,8", "--code", relax_code.full_label, "--json"]
+    (row,) = json.loads(run(*args).stdout)
+    structures = orm.load_node(row["node"]).to_set()
+    assert structures.metadata["recipe"]["operations"] == [2, 8]
+    orders = [space_group(int(number)).order for number in structures.columns["start_space_group"]]
+    assert all(2 <= order <= 8 for order in orders)
 
 
 def test_relax_lists_every_structure_at_every_pressure(run, potential_file, relax_code, argon_files) -> None:
@@ -137,6 +148,14 @@ def test_export_leaves_out_what_failed(run, tmp_path, argon: StructureSet, store
         (
             ["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--code", "no@where"],
             "no code no@where",
+        ),
+        (
+            ["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--operations", "2,8,16"],
+            "two ends of a range",
+        ),
+        (
+            ["search", "TiO2", "--potential", "matsui-akaogi", "--pressure", "0", "--symmetry-generator", "pyxtal"],
+            "--purpose find",
         ),
         (["relax", "nowhere.res", "--potential", "matsui-akaogi", "--pressure", "0"], "does not exist"),
         (["import", "nowhere.res"], "does not exist"),

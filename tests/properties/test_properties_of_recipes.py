@@ -21,6 +21,7 @@ OVERRIDES = st.fixed_dictionaries(
         "cell_length_ratio": st.tuples(st.floats(0.1, 1.0), st.floats(1.0, 3.0)),
         "cell_angles": st.tuples(st.floats(30.0, 90.0), st.floats(90.0, 150.0)),
         "seed": st.integers(0, 2**40),
+        "operations": st.none() | st.integers(1, 48) | st.tuples(st.integers(1, 8), st.integers(8, 48)),
         "symmetry": st.none() | st.integers(1, 230) | st.tuples(st.integers(1, 100), st.integers(100, 230)),
     },
 )

@@ -71,6 +71,22 @@ def test_dictionary_round_trip_survives_json():
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
+def test_recipes_of_earlier_versions_are_read():
+    entries = Recipe.propose("TiO2", symmetry=(2, 230)).to_dict()
+    stored = {name: value for name, value in entries.items() if name not in ("operations", "symmetry_generator")}
+    assert Recipe.from_dict(stored) == Recipe.from_dict(entries)
+
+
+def test_recipes_without_symmetry_are_stored_as_before():
+    assert not {"operations", "symmetry_generator"} & set(Recipe.propose("TiO2").to_dict())
+
+
+def test_operations_alone_choose_from_all_space_groups():
+    recipe = Recipe.propose("TiO2", operations=(2, 8))
+    assert (recipe.symmetry, recipe.operations) == ((1, 230), (2, 8))
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
 @pytest.mark.parametrize(
     ("composition", "message"),
     [
@@ -103,6 +119,11 @@ def test_unreadable_compositions(composition, message):
         ({"cell_angles": 90}, "cell_angles"),
         ({"symmetry": 231}, "symmetry"),
         ({"symmetry": "P1"}, "symmetry"),
+        ({"symmetry": (30, 20)}, "must rise"),
+        ({"symmetry": 2, "operations": 49}, "numbers of operations go from 1 to 48"),
+        ({"symmetry": 2, "operations": (1, 2, 3)}, "operations"),
+        ({"symmetry": 2, "symmetry_generator": "airss"}, "known are spglib and pyxtal"),
+        ({"symmetry_generator": "pyxtal"}, "no symmetry is asked for"),
         ({"minimum_separations": {"Ti-Ti": -1}}, "Ti-Ti"),
         ({"minimum_separations": {"Ti-N": 1}}, "Ti-N; TiO2 has Ti-Ti, Ti-O, O-O"),
         ({"minimum_separations": {"Ti-O": 1, "O-Ti": 1.2}}, "twice"),

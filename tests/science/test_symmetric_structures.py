@@ -45,7 +45,7 @@ def kind(rotation):
 
 
 def test_the_space_group_asked_for_is_there(structures):
-    groups = structures.columns["space_group"]
+    groups = structures.columns["start_space_group"]
     assert len(np.unique(groups)) > 60
     assert all(has_all_operations(atoms, int(number)) for atoms, number in zip(structures, groups, strict=True))
 
@@ -55,7 +55,7 @@ def test_most_structures_have_no_more_symmetry_than_asked_for(structures):
         spglib.get_symmetry_dataset((a.cell[:], a.get_scaled_positions(), a.numbers), symprec=1e-3).number
         for a in structures
     ]
-    assert np.mean(found == structures.columns["space_group"]) > 0.75
+    assert np.mean(found == structures.columns["start_space_group"]) > 0.75
 
 
 def test_separations_are_kept_in_full(structures):
@@ -84,7 +84,7 @@ def test_a_structure_depends_on_recipe_and_index_only(structures):
     for i, j in enumerate((13, 4)):
         np.testing.assert_array_equal(alone[i].positions, structures[j].positions)
         np.testing.assert_array_equal(alone[i].cell, structures[j].cell)
-    assert alone.columns["space_group"].tolist() == structures.columns["space_group"][[13, 4]].tolist()
+    assert alone.columns["start_space_group"].tolist() == structures.columns["start_space_group"][[13, 4]].tolist()
 
 
 @pytest.mark.parametrize("formula_units", [2, 4])
@@ -92,7 +92,7 @@ def test_all_groups_that_can_hold_the_atoms_come_up(formula_units):
     recipe = Recipe.propose("TiO2", volume_per_formula_unit=80.0, minimum_separations=ROOMY)
     for number in possible_groups(recipe.counts, formula_units):
         made = generate(replace(recipe, formula_units=(formula_units,), symmetry=number), [0])
-        assert made.columns["space_group"].tolist() == [number]
+        assert made.columns["start_space_group"].tolist() == [number]
 
 
 def test_groups_are_drawn_uniformly_from_those_that_can_hold_the_atoms():
@@ -162,7 +162,7 @@ def test_a_smaller_cell_is_seen():
 def test_operations_choose_the_groups():
     recipe = Recipe.propose("TiO2", formula_units=(4,), operations=(6, 8))
     assert recipe.symmetry == (1, 230)
-    orders = {space_group(int(n)).order for n in generate(recipe, range(30)).columns["space_group"]}
+    orders = {space_group(int(n)).order for n in generate(recipe, range(30)).columns["start_space_group"]}
     assert orders == {6, 8}
 
 
@@ -174,7 +174,7 @@ def test_space_groups_without_sites_are_refused():
 
 
 def test_without_symmetry_there_is_no_column():
-    assert "space_group" not in generate(Recipe.propose("TiO2"), range(2)).columns
+    assert "start_space_group" not in generate(Recipe.propose("TiO2"), range(2)).columns
 
 
 def test_pyxtal_is_the_other_generator():
@@ -182,7 +182,7 @@ def test_pyxtal_is_the_other_generator():
     recipe = Recipe.propose("TiO2", formula_units=(4,), symmetry=(16, 100), seed=2, symmetry_generator="pyxtal")
     structures = generate(recipe, range(3))
     test_separations_are_kept_in_full(structures)
-    for atoms, number in zip(structures, structures.columns["space_group"], strict=True):
+    for atoms, number in zip(structures, structures.columns["start_space_group"], strict=True):
         cell = (atoms.cell[:], atoms.get_scaled_positions(), atoms.numbers)
         assert spglib.get_symmetry_dataset(cell, symprec=1e-3).number >= number >= 16
     np.testing.assert_array_equal(generate(recipe, [2])[0].positions, structures[2].positions)
