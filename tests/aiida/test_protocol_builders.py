@@ -18,14 +18,18 @@ from aiida import orm
 
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.engines import load_engine
+from aiida_polymorph.machine import Machine
 from aiida_polymorph.references import load_references
 from aiida_polymorph.search.recipe import Recipe
+from aiida_polymorph.thermodynamics.surfaces.region import Region
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 from aiida_polymorph.workflows.evaluate_set import EvaluateSetWorkChain
 from aiida_polymorph.workflows.free_energy import FreeEnergyWorkChain
 from aiida_polymorph.workflows.harmonic import HarmonicWorkChain
+from aiida_polymorph.workflows.harmonic_set import HarmonicSetWorkChain
 from aiida_polymorph.workflows.integrate import IntegrateWorkChain
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+from aiida_polymorph.workflows.predict import PredictWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
 
@@ -54,16 +58,24 @@ def structures():
 
 
 @pytest.fixture
-def builders(structures, relax_code, matsui_akaogi) -> dict[str, Callable[[str], Any]]:
-    """WorkChain, or engine of a scan -> what returns its builder by protocol."""
+def builders(structures, relax_code, matsui_akaogi, monkeypatch) -> dict[str, Callable[[str], Any]]:
+    """WorkChain, or engine of a scan -> what returns its builder by protocol, on a machine with four cores."""
+    monkeypatch.setattr("aiida_polymorph.workflows.machine.machine_of", lambda _: Machine(True, False, cores=4))
     nodes, crystal = StructureSetData.from_set(structures), orm.StructureData(ase=structures[0])
     phase = (relax_code, crystal, matsui_akaogi)
+    named = StructureSetData.from_set(structures.with_columns(space_group=["P4_2/mnm", "Pa-3"]))
     return {
         "relax_set": lambda name: RelaxSetWorkChain.get_builder_from_protocol(
             relax_code, nodes, matsui_akaogi, 20, name
         ),
         "evaluate_set": lambda name: EvaluateSetWorkChain.get_builder_from_protocol(
             relax_code, nodes, matsui_akaogi, name
+        ),
+        "harmonic_set": lambda name: HarmonicSetWorkChain.get_builder_from_protocol(
+            relax_code, named, matsui_akaogi, Region((300, 2000), (0, 20)), name
+        ),
+        "predict": lambda name: PredictWorkChain.get_builder_from_protocol(
+            relax_code, matsui_akaogi, "TiO2", [0, 20], [300, 2000], nodes, {"earlier": nodes}, relax_code, name
         ),
         "search": lambda name: SearchWorkChain.get_builder_from_protocol(
             relax_code, matsui_akaogi, Recipe.propose("TiO2"), 20, 100, name
@@ -80,7 +92,16 @@ def builders(structures, relax_code, matsui_akaogi) -> dict[str, Callable[[str],
     }
 
 
-WITHOUT_PAPER = ("relax_set", "evaluate_set", "search", "free_energy", "harmonic", "integrate")
+WITHOUT_PAPER = (
+    "relax_set",
+    "evaluate_set",
+    "search",
+    "harmonic_set",
+    "predict",
+    "free_energy",
+    "harmonic",
+    "integrate",
+)
 CASES = [
     *((name, protocol) for name in WITHOUT_PAPER for protocol in NAMES),
     *((name, protocol) for name in ("landscape", "dft_scan_lammps") for protocol in WITH_PAPER),
