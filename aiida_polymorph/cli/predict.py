@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 @click.option(
     "--most-points",
     type=click.IntRange(min=0),
-    help="State points of molecular dynamics at most; 0 for the quasi-harmonic diagram.  [40; fast: 6]",
+    help="State points of molecular dynamics at most; 0 for the quasi-harmonic diagram.  [40; fast: 4]",
 )
 @protocol_option("How accurate: fast, moderate or precise.")
 @click.option("--figure", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the diagram: .svg or .png.")
