@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 MOST_LINES = 32
 PICTURES = {
-    "phase-diagram": "phase-diagram",
+    "phase-diagram": "phase-diagram-basin",
     "map-20GPa": "map",
     "eps-20GPa": "eps",
     "chemical-potentials-1600K-known": "chemical-potentials-known",
@@ -51,7 +52,7 @@ def shortened(log: str) -> str:
     lines = [line for line in log.splitlines() if not re.match(r"(real|user|sys)\t|.*\[WARNING\]", line)]
     kept: list[str] = []
     for kind, group in itertools.groupby(
-        lines, lambda line: (re.match(r"analysis:|\d+ GPa \d+ of", line) or [""])[0][:4]
+        lines, lambda line: (re.match(r"analysis:|prediction:|\d+ GPa \d+ of", line) or [""])[0][:4]
     ):
         run = list(group)
         kept += run if not kind or len(run) < 8 else [*run[:3], "...", *run[-2:]]
@@ -73,6 +74,7 @@ def draw() -> None:
     from aiida_polymorph.results.report_data import report_data
 
     load_profile()
+    shutil.copy(Path(os.environ["AIIDA_PATH"]) / "diagram.png", DOCS / "images" / "phase-diagram.png")
     for picture in all_pictures(report_data(latest_analysis())):
         if picture.stem in PICTURES:
             print(save_figure(picture.figure, DOCS / "images" / f"{PICTURES[picture.stem]}.png", dpi=110))
