@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from aiida import orm
 from aiida.common.links import LinkType
@@ -13,6 +13,7 @@ from aiida_polymorph.results.costs import cpu_seconds_of_sets, known_sum
 from aiida_polymorph.results.diagram import STABLE_COLUMNS, diagram_record, sequence_rows, undecided_text
 from aiida_polymorph.results.line_rows import LINE_COLUMNS, table_rows
 from aiida_polymorph.text_tables import Column, table
+from aiida_polymorph.workflows.children import is_abandoned
 
 PROCESS_LABEL = "PredictWorkChain"
 """Label of the process, whose class need not be imported for its nodes to be read."""
@@ -70,12 +71,18 @@ def phase_entries(process: orm.ProcessNode, phases: list[dict[str, Any]]) -> lis
 
 def stage_costs(process: orm.ProcessNode) -> dict[str, float | None]:
     """Return the CPU seconds of the jobs of each stage; None where they don't tell."""
-    stages: dict[str, list[float | None]] = {}
+    calls = stage_calls(process)
+    return {stage: known_sum(map(cpu_seconds_of_sets, children)) for stage, children in calls.items() if children}
+
+
+def stage_calls(process: orm.ProcessNode) -> dict[str, list[orm.ProcessNode]]:
+    """Return the processes that each stage has called so far, the oldest first; the stages in their order."""
+    calls: dict[str, list[orm.ProcessNode]] = {stage: [] for stage in STAGES.values()}
     for link in process.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
-        stage = STAGES.get(link.link_label.split("_")[0])
-        if stage:
-            stages.setdefault(stage, []).append(cpu_seconds_of_sets(link.node))
-    return {stage: known_sum(values) for stage, values in stages.items()}
+        stage, child = STAGES.get(link.link_label.split("_")[0]), cast(orm.ProcessNode, link.node)
+        if stage and not is_abandoned(child):
+            calls[stage].append(child)
+    return {stage: sorted(children, key=pk_of) for stage, children in calls.items()}
 
 
 def prediction_text(process: orm.ProcessNode) -> str:
@@ -83,8 +90,8 @@ def prediction_text(process: orm.ProcessNode) -> str:
     node = diagram_of(process)
     record = prediction_record(process)
     rows, _ = table_rows(node.value("lines"))
-    chosen = [_for_people(each) for each in record["phases"] if each["fate"] != "dropped"]
-    dropped = [_for_people(each) for each in record["phases"] if each["fate"] == "dropped"]
+    chosen = [for_people(each) for each in record["phases"] if each["fate"] != "dropped"]
+    dropped = [for_people(each) for each in record["phases"] if each["fate"] == "dropped"]
     parts = [
         f"Phase diagram {node.pk} of {node.value('composition')} by {', '.join(node.value('sources'))}.",
         table(sequence_rows(node.to_diagram()), STABLE_COLUMNS),
@@ -103,7 +110,8 @@ def costs_text(costs: Mapping[str, float | None]) -> str:
     return f"CPU time of the jobs: {', '.join(known)}." if known else ""
 
 
-def _for_people(phase: Mapping[str, Any]) -> dict[str, Any]:
+def for_people(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a phase with a text on where the search found it."""
     found = phase["found"] or {}
     where = f"{next(iter(found), '')} GPa" if len(found) == 1 else f"{len(found)} pressures"
     return {**phase, "found_text": f"{sum(found.values())} times at {where}" if found else "not by the search"}

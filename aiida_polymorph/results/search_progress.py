@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_polymorph.relaxation.driver.streaming import parse_records
+from aiida_polymorph.results.job_counts import JobCounts
 
 if TYPE_CHECKING:
     from aiida import orm
-
-JOB = "RelaxSetCalculation"
-
-TERMINATED = ("finished", "excepted", "killed")
-"""States of processes that have ended."""
-
-Counts = tuple[int, Counter[str]]
-"""How many structures are relaxed, and how many failed for which reason."""
 
 
 class Progress:
@@ -65,11 +55,10 @@ class SearchProgress(Progress):
         super().__init__(process)
         self._asked = process.inputs.number.value
         self._composition, self._pressure_gpa = process.inputs.recipe["composition"], process.inputs.pressure_gpa.value
-        self._ended: dict[int, Counts] = {}
-        self._streams: dict[int, Stream] = {}
+        self._jobs = JobCounts()
 
     def _row(self, terminated: bool) -> dict[str, Any]:
-        process, counts = self._process, self._counts()
+        process, counts = self._process, self._jobs.look(self._batches())
         relaxed = sum(each[0] for each in counts)
         failed = dict(sum((each[1] for each in counts), Counter()))
         done = min(relaxed + sum(failed.values()), self._asked)
@@ -83,7 +72,7 @@ class SearchProgress(Progress):
             "relaxed": relaxed,
             "failed": failed,
             "jobs": len(counts),
-            "jobs_finished": len(self._ended),
+            "jobs_finished": len(self._jobs.ended),
             **self._pace(terminated, done, self._asked),
         }
 
@@ -92,80 +81,13 @@ class SearchProgress(Progress):
             return self._process.outputs.statistics["wall_seconds"]
         return super()._seconds(terminated)
 
-    def _counts(self) -> list[Counts]:
-        """Return the counts of each job so far."""
-        jobs = self._jobs()
-        ended = [pk for pk, state, _ in jobs if state in TERMINATED and pk not in self._ended]
-        if ended:
-            self._ended |= {**dict.fromkeys(ended, (0, Counter())), **_summaries(ended)}
-        for pk, _, workdir in jobs:
-            if pk not in self._ended and pk not in self._streams and workdir:
-                self._streams[pk] = Stream(Path(workdir))
-        return [self._ended[pk] if pk in self._ended else self._stream(pk) for pk, _, _ in jobs]
-
-    def _stream(self, pk: int) -> Counts:
-        return self._streams[pk].read() if pk in self._streams else (0, Counter())
-
-    def _jobs(self) -> list[list[Any]]:
-        """Return number, state and folder (None where it is not on this machine) of each job."""
+    def _batches(self) -> list[int]:
+        """Return the numbers of the WorkChains whose jobs relax the batches."""
         from aiida import orm
 
         query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": self._process.pk}, tag="search")
-        query.append(orm.WorkChainNode, with_incoming="search", tag="batch")
-        query.append(
-            orm.CalcJobNode,
-            with_incoming="batch",
-            filters={"attributes.process_label": JOB},
-            project=["id", "attributes.process_state", "attributes.remote_workdir"],
-            tag="job",
-        )
-        query.append(orm.Computer, with_node="job", project="transport_type")
-        return [
-            [pk, state, workdir if transport == "core.local" else None]
-            for pk, state, workdir, transport in query.order_by({"job": "id"}).all()
-        ]
-
-
-def _summaries(jobs: Sequence[int]) -> dict[int, Counts]:
-    """Return the counts of jobs that have a summary."""
-    from aiida import orm
-
-    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": list(jobs)}}, project="id", tag="job")
-    query.append(
-        orm.Dict,
-        with_incoming="job",
-        edge_filters={"label": "summary"},
-        project=["attributes.relaxed", "attributes.failed"],
-    )
-    return {pk: (relaxed, Counter(failed)) for pk, relaxed, failed in query.all()}
-
-
-class Stream:
-    """What a running job has written so far; only what is new is read."""
-
-    def __init__(self, folder: Path) -> None:
-        from aiida_polymorph.relaxation.driver.job import RESULTS_FILE
-
-        self._path = folder / RESULTS_FILE
-        self._offset, self._relaxed = 0, 0
-        self._failed: Counter[str] = Counter()
-
-    def read(self) -> Counts:
-        """Return the counts of all complete lines."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                new = file.read()
-        except OSError:
-            new = b""
-        complete = new[: new.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        for record in parse_records(complete.decode(errors="replace")):
-            if record.get("converged"):
-                self._relaxed += 1
-            else:
-                self._failed[record.get("reason") or "not converged"] += 1
-        return self._relaxed, self._failed
+        query.append(orm.WorkChainNode, with_incoming="search", project="id")
+        return [int(pk) for pk in query.all(flat=True)]
 
 
 def progress_state(process: orm.ProcessNode) -> str:

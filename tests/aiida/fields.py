@@ -69,6 +69,21 @@ INTEGRATE_FIELDS = {
     "reason",
 }
 DIAGRAM_FIELDS = {"node", "lines", "stable", "phases", "undecided", "cpu_seconds"}
+STATUS_FIELDS = {
+    "process",
+    "node",
+    "composition",
+    "pressure_gpa",
+    "state",
+    "asked",
+    "relaxed",
+    "failed",
+    "jobs",
+    "jobs_finished",
+    "rate_per_second",
+    "seconds",
+    "seconds_left",
+}
 SCAN_FIELDS = {
     "name",
     "engine",
@@ -89,6 +104,8 @@ FIELDS = {
     "free-energy": FREE_ENERGY_FIELDS,
     "integrate": INTEGRATE_FIELDS,
     "diagram": DIAGRAM_FIELDS,
+    "predict": DIAGRAM_FIELDS,
+    "status": STATUS_FIELDS,
     "dft-scan": SCAN_FIELDS,
 }
 """Command -> fields. The tests of each command compare them with what it prints."""

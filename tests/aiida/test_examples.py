@@ -32,7 +32,9 @@ from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.workflows.dft_scan import DftScanWorkChain
 from aiida_polymorph.workflows.evaluate_set import EvaluateSetWorkChain
+from aiida_polymorph.workflows.harmonic_set import HarmonicSetWorkChain
 from aiida_polymorph.workflows.landscape import LandscapeWorkChain
+from aiida_polymorph.workflows.predict import PredictWorkChain
 from aiida_polymorph.workflows.pressure_chain import PressureChainWorkChain
 from aiida_polymorph.workflows.relax_set import RelaxSetWorkChain
 from aiida_polymorph.workflows.search import SearchWorkChain
@@ -267,7 +269,8 @@ def test_all_exit_codes_are_documented():
     scans = (DftScanWorkChain, PressureChainWorkChain)
     relaxations = (RelaxSetCalculation, RelaxSetWorkChain)
     evaluations = (EvaluateSetCalculation, EvaluateSetWorkChain)
-    for process in (*relaxations, *evaluations, SearchWorkChain, LandscapeWorkChain, *scans):
+    predictions = (HarmonicSetWorkChain, PredictWorkChain)
+    for process in (*relaxations, *evaluations, *predictions, SearchWorkChain, LandscapeWorkChain, *scans):
         own = {code.status for code in process.exit_codes.values() if code.status >= 300}
         assert {status for status in own if str(status) not in text} == set(), process
 

@@ -17,6 +17,7 @@ from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.structures import StructureSetData
 from aiida_polymorph.plain import plain
 from aiida_polymorph.results.prediction import prediction_record, prediction_text
+from aiida_polymorph.results.status import status_rows
 from aiida_polymorph.search.recipe import Recipe
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.thermodynamics.free_energy.result import FreeEnergy
@@ -67,6 +68,10 @@ def test_argon_from_the_composition_to_the_diagram(builder):
     assert {"node", "lines", "stable", "phases", "undecided", "cpu_seconds"} <= record.keys()
     assert set(record["cpu_seconds"]) == {"search", "candidates", "harmonic"}
     assert {"name", "space_group", "fate", "method"} <= record["phases"][0].keys()
+    (row,) = status_rows(str(diagram.pk), 1)
+    assert (row["process"], row["node"], row["state"], row["stage"]) == (node.pk, diagram.pk, "finished", "harmonic")
+    assert (row["relaxed"] + sum(row["failed"].values()), row["asked"], row["seconds_left"]) == (12, 12, 0.0)
+    assert (row["jobs"], row["jobs_finished"], row["stage_done"]) == (5, 5, row["stage_asked"])
     text = prediction_text(node)
     assert "Fm-3m" in text
     assert "CPU time of the jobs: search" in text

@@ -1,4 +1,4 @@
-"""`status`: how far searches and scans are, and which results today's code would compute anew."""
+"""`status`: how far searches, scans and predictions are, and which results today's code would compute anew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from aiida_polymorph.cli.output import show, table
 @click.command("status")
 @click.argument("node", required=False, metavar="[NODE]")
 @click.option(
-    "--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many searches and scans to list."
+    "--last",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many searches, scans and predictions to list.",
 )
 @click.option("--watch", is_flag=True, help="Update the table until all are finished, or until Ctrl-C.")
 @click.option(
@@ -27,11 +31,14 @@ from aiida_polymorph.cli.output import show, table
 @AS_JSON
 @add_profile
 def status_command(node: str | None, last: int, watch: bool, interval: float, outdated: bool, as_json: bool) -> None:
-    """Show how far searches and DFT scans are: relaxed of asked, rate, failures by reason, and what is left.
+    """Show how far searches, DFT scans and predictions are: relaxed of asked, rate, failures by reason, what is left.
 
-    NODE is a search, a scan, or the set that it made; without it all that are under way and the newest others are
-    listed. Structures of a search's jobs that still run are counted where the job's folder is on this machine;
-    elsewhere a job counts when it is finished.
+    NODE is a search, a scan or a prediction, or the set or the diagram that it made; without it all that are under way
+    and the newest others are listed. Structures of jobs that still run are counted where the job's folder is on this
+    machine; elsewhere a job counts when it is finished.
+
+    A prediction is listed with its stage and with what is done of it. The searches that it calls are listed as well.
+    Rate and what is left are those of its searches; how long the other stages take is not known beforehand.
 
     With --outdated the results of all commands are listed that the same command would not take again, because the code
     that made them has changed since, or was not recorded. They stay in the profile; repeat the command to have them
@@ -60,7 +67,7 @@ def status_command(node: str | None, last: int, watch: bool, interval: float, ou
     if rows or as_json:
         show(rows, COLUMNS, as_json)
     else:
-        click.echo("No search or scan yet; `aiida-polymorph search --help` shows how.")
+        click.echo("No search, scan or prediction yet; `aiida-polymorph predict --help` shows how.")
 
 
 def _show_outdated(as_json: bool) -> None:
