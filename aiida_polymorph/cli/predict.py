@@ -65,8 +65,8 @@ if TYPE_CHECKING:
 @click.option(
     "--convention",
     type=click.Choice(("unit", "mass", "quantum")),
-    help="Kind of Gibbs energies. unit: classical, with a thermal wavelength of 1 angstrom; mass: with each element's own; quantum: that, with "
-    "the quantum correction of the vibrations.  [unit]",
+    help="Kind of Gibbs energies. unit: classical, with a thermal wavelength of 1 angstrom; mass: with each element's "
+    "own; quantum: that, with the quantum correction of the vibrations.  [unit]",
 )
 @click.option(
     "--error",

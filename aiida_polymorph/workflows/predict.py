@@ -69,8 +69,11 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any = None) -> str | None:
     for name, node in {"references": inputs.get("references"), **inputs.get("structures", {})}.items():
         if node is not None and len(node) and node.value("composition") != composition:
             return f"{name} are {node.value('composition')}, the recipe is for {composition}"
+    potential = inputs["potential"].to_potential()
+    if inputs.get("lammps") is not None and potential.backend != "lammps":
+        return f"lammps is given, but the potential {potential.name} is not one of LAMMPS: leave it out"
     counts = Recipe.from_dict(inputs["recipe"].get_dict()).counts
-    return problem_of(inputs["potential"].to_potential().check_species, counts)
+    return problem_of(potential.check_species, counts)
 
 
 class PredictWorkChain(ProtocolMixin, SideBySideMixin):

@@ -125,6 +125,12 @@ def test_references_of_another_composition_are_refused(builder, make_process):
         make_process(PredictWorkChain, inputs)
 
 
+def test_dynamics_are_refused_for_a_potential_that_lammps_does_not_know(builder, make_process, code):
+    inputs = {**builder._inputs(prune=True), "lammps": code}
+    with pytest.raises(ValueError, match="lammps is given, but the potential lennard-jones is not one of LAMMPS"):
+        make_process(PredictWorkChain, inputs)
+
+
 def test_the_recipe_of_a_composition_has_symmetry():
     recipe = proposed("TiO2", seed=3)
     assert (recipe.symmetry, recipe.seed) == ((2, 230), 3)

@@ -31,6 +31,10 @@ ENTHALPY_SHARE, VOLUME_ERROR = 1.0, 0.01
 """Expected errors of a state point beside that of its Gibbs energy: of the enthalpy by that share of it, of the volume
 in angstrom^3 per atom."""
 
+STEEP_K, STEEP_SHARE = 50.0, 0.03
+"""A line so steep that its pressure has no meaning need not be known better than this in temperature, K, or this share
+of the region's range of temperatures, whichever is less."""
+
 LINE_CELLS = 40
 """Cells along each axis of the grid on which neighbours are looked for."""
 
@@ -171,9 +175,10 @@ def decide(known: Sequence[Knowledge], atoms: int, settings: DecisionSettings, s
 
 def _contests(candidates: Sequence[Candidate], settings: DecisionSettings) -> Contests:
     """Return what is open on the lines between stable phases and beside them."""
-    sharpness = Sharpness(settings.error_gpa, chance=settings.chance)
-    surfaces = [each.surface() for each in candidates]
     grid = candidates[0].harmonic
+    steep = min(STEEP_K, STEEP_SHARE * float(np.ptp(grid.temperatures)))
+    sharpness = Sharpness(settings.error_gpa, temperature_k=steep, chance=settings.chance)
+    surfaces = [each.surface() for each in candidates]
     axes = [np.linspace(each.min(), each.max(), LINE_CELLS + 1) for each in (grid.temperatures, grid.pressures_gpa)]
     lines = stable_lines(surfaces, *axes) if len(surfaces) > 1 else []
     found = line_contests(candidates, lines, sharpness).and_also(rival_contests(candidates, sharpness))
