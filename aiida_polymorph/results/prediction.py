@@ -114,4 +114,6 @@ def for_people(phase: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entry of a phase with a text on where the search found it."""
     found = phase["found"] or {}
     where = f"{next(iter(found), '')} GPa" if len(found) == 1 else f"{len(found)} pressures"
-    return {**phase, "found_text": f"{sum(found.values())} times at {where}" if found else "not by the search"}
+    total = sum(found.values())
+    times = "once" if total == 1 else f"{total} times"
+    return {**phase, "found_text": f"{times} at {where}" if found else "not by the search"}

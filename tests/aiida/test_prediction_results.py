@@ -45,6 +45,7 @@ def test_entries_tell_how_the_search_found_a_phase() -> None:
     ("found", "text"),
     [
         ({"20": 7}, "7 times at 20 GPa"),
+        ({"20": 1}, "once at 20 GPa"),
         ({"0": 5, "20": 2}, "7 times at 2 pressures"),
         ({}, "not by the search"),
         (None, "not by the search"),
