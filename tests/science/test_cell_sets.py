@@ -54,7 +54,7 @@ def energies(phases, relaxed):
         runs = np.flatnonzero(owners == row)
         own = found.forces[displaced.offsets[runs[0]] : displaced.offsets[runs[-1] + 1]]
         forces[row] = own.reshape(len(runs), -1, 3)
-    cells = grid_cells(phases, relaxed, forces, potential.charges, SETTINGS, processes=2)
+    cells = grid_cells(phases, relaxed, forces, potential.charges, SETTINGS)
     assert all(isinstance(cell, GridCell) for cell in cells)
     names = relaxed.column("name")
     own = {name: [cell for cell, other in zip(cells, names, strict=True) if other == name] for name in set(names)}

@@ -11,7 +11,6 @@ from aiida_polymorph.data.evaluations import EvaluationsData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
 from aiida_polymorph.data.potential import PotentialData
 from aiida_polymorph.data.structures import StructureSetData
-from aiida_polymorph.machine import cores
 from aiida_polymorph.thermodynamics.free_energy.quasi_harmonic_grid import HarmonicGrid, quasi_harmonic_grid
 from aiida_polymorph.thermodynamics.phonons.cell_sets import (
     HarmonicSettings,
@@ -94,7 +93,7 @@ def harmonic_energies(
     table, kept, chosen = phases.to_set(), cells.to_set(), HarmonicSettings.from_dict(settings.get_dict())
     model = potential.to_potential()
     forces = forces_by_cell(displaced, evaluations)
-    found = grid_cells(table, kept, forces, model.charges, chosen, cores())
+    found = grid_cells(table, kept, forces, model.charges, chosen)
     owners, asked = kept.column("phase"), Region.from_dict(region.get_dict())
     identity = {"composition": table.composition, "potential": model.name}
     nodes: dict[str, orm.Data] = {}

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from aiida_polymorph.parallel import worker_map
 from aiida_polymorph.plain import checked
 from aiida_polymorph.structures import StructureSet
 from aiida_polymorph.symmetry import SYMPREC, space_group
@@ -131,7 +130,6 @@ def grid_cells(
     forces: Mapping[int, np.ndarray],
     charges: Mapping[str, float],
     settings: HarmonicSettings,
-    processes: int = 1,
 ) -> list[GridCell | str]:
     """Return each cell with its phonons, or why it has none.
 
@@ -142,26 +140,19 @@ def grid_cells(
             where an evaluation failed.
         charges: of rigid ions, e, by element; see `lattice_dynamics.phonons_from_forces`.
         settings: as given there.
-        processes: of this machine, over which the cells are spread.
     """
     pressures_gpa, enthalpies = cells.column("pressure_gpa"), cells.column("enthalpy")
-    jobs = [
-        (primitive, matrix, float(pressures_gpa[row]), float(enthalpies[row]), forces.get(row))
-        for row, (primitive, matrix) in enumerate(_supercells(phases, cells, settings.target_atoms))
-    ]
-    with worker_map(min(processes, len(jobs))) as mapped:
-        return list(mapped(partial(_grid_cell, charges=dict(charges), mesh_length=settings.mesh_length), jobs))
-
-
-def _grid_cell(
-    job: tuple[Atoms, np.ndarray, float, float, np.ndarray | None], charges: Mapping[str, float], mesh_length: float
-) -> GridCell | str:
-    primitive, matrix, pressure_gpa, enthalpy, forces = job
-    if forces is None or not np.isfinite(forces).all():
-        return "the forces on its displaced supercells are not all known"
-    static = enthalpy - pressure_gpa * GPA * float(primitive.get_volume())
-    phonons = phonons_from_forces(primitive, matrix, forces, charges, mesh_length=mesh_length)
-    return GridCell(pressure_gpa, primitive, static, phonons)
+    found = list[GridCell | str]()
+    for row, (primitive, matrix) in enumerate(_supercells(phases, cells, settings.target_atoms)):
+        own = forces.get(row)
+        if own is None or not np.isfinite(own).all():
+            found.append("the forces on its displaced supercells are not all known")
+            continue
+        pressure_gpa = float(pressures_gpa[row])
+        static = float(enthalpies[row]) - pressure_gpa * GPA * float(primitive.get_volume())
+        phonons = phonons_from_forces(primitive, matrix, own, charges, mesh_length=settings.mesh_length)
+        found.append(GridCell(pressure_gpa, primitive, static, phonons))
+    return found
 
 
 def in_basis_of(start: Atoms, relaxed: Atoms) -> Atoms:
