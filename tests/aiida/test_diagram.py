@@ -277,7 +277,7 @@ def test_bad_input(analysis):
         ((light, orm.load_node(light).inputs.structure.pk), "StructureData"),
         ((light, 999999999), "there is no node 999999999"),
         ((single("light", 700.0, 0.0).pk, single("dense", 700.0, 0.0).pk), "needs two temperatures and two pressures"),
-        ((light, integrated("dense").pk, "--source", "dft"), "'dft' must be of integration, anharmonic, harmonic, basin"),
+        ((light, integrated("dense").pk, "--source", "dft"), "'dft' must be of integration, anharmonic, harm"),
         ((light, integrated("dense").pk, "--pressure", "5"), "pressures must be at least two rising values"),
         ((light, integrated("dense").pk, "--error", "0"), "must be positive"),
         ((analysis.pk, diagram_of_analysis(analysis).creator.inputs.chemical_potentials.pk), "are several analyses"),
