@@ -114,16 +114,33 @@ def reference_set(sets: Sequence[StructureSetData], given: Sequence[str]) -> Str
     Raises:
         ValueError: if one can't be found, or has another composition than the sets.
     """
+    pressures = [each.value("pressure_gpa") for each in sets]
+    lowest = min((p for p in pressures if p is not None), default=0.0)
+    return known_structures(sets[0].value("composition"), given, lowest, "the structures to analyse")
+
+
+def known_structures(
+    composition: str, given: Sequence[str], pressure_gpa: float, beside: str
+) -> StructureSetData | None:
+    """Return the known structures of a composition: those given, or those that ship; None where none do.
+
+    Args:
+        composition: reduced formula.
+        given: files, nodes, or names of phases that ship.
+        pressure_gpa: where a node holds a phase at several pressures, that nearest to this one is taken.
+        beside: what must have the same composition, for the message.
+
+    Raises:
+        ValueError: if one can't be found, or has another composition.
+    """
     from aiida_polymorph.cli.nodes import given_phases
     from aiida_polymorph.results.phase_inputs import known_phases
 
-    composition = sets[0].value("composition")
     if not given:
         return known_phases(composition)
-    pressures = [each.value("pressure_gpa") for each in sets]
-    references = given_phases(given, None, min((p for p in pressures if p is not None), default=0.0))
+    references = given_phases(given, None, pressure_gpa)
     if references.composition != composition:
-        raise ValueError(f"the references are {references.composition}, the structures to analyse {composition}")
+        raise ValueError(f"the references are {references.composition}, {beside} {composition}")
     return references.as_set()
 
 

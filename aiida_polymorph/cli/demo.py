@@ -54,7 +54,7 @@ TEMPERATURES = (300.0, 2000.0)
 def demo_command(folder: str, pressures_gpa: tuple[float, ...], number: int | None, counted: int, seed: int) -> None:
     """Predict the phase diagram of TiO2 with the Matsui-Akaogi potential, with the protocol `fast` of `predict`.
 
-    Beside it stands the estimate of arXiv:1909.08934, by how often random structures fall into each phase.
+    It also shows the estimate of arXiv:1909.08934, which counts how often random structures fall into each phase.
 
     Everything lies in FOLDER: the AiiDA profile (SQLite, ZeroMQ; no other profile is touched), the jobs, the report.
     The daemon is started, and stopped in the end. Run again, it takes up what it has.
@@ -122,15 +122,16 @@ def _count(number: int, seed: int) -> list[Any]:
 
 
 def _predict(pressures_gpa: tuple[float, ...], number: int | None, seed: int, sets: list[Any]) -> orm.ProcessNode:
+    from aiida_polymorph.cli.analyse import known_structures
     from aiida_polymorph.cli.nodes import find_code, potential_node
-    from aiida_polymorph.cli.predict import known_structures, lammps_for, prediction_builder, run_prediction
+    from aiida_polymorph.cli.predict import lammps_for, prediction_builder, run_prediction
 
     potential = potential_node(POTENTIAL)
     builder = prediction_builder(
         COMPOSITION,
         potential,
         find_code(None),
-        known_structures(COMPOSITION, (), pressures_gpa[0]),
+        known_structures(COMPOSITION, (), pressures_gpa[0], "the demo is for"),
         {f"counted_{number:02d}": node for number, node in enumerate(sets)},
         pressures_gpa,
         TEMPERATURES,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_polymorph.cli.analyse import ListOptionCommand
+from aiida_polymorph.cli.analyse import ListOptionCommand, known_structures
 from aiida_polymorph.cli.options import (
     AS_JSON,
     CODE,
@@ -125,11 +125,13 @@ def predict_command(
     from aiida_polymorph.cli.nodes import find_code, potential_node
     from aiida_polymorph.results.nodes import structure_set
     from aiida_polymorph.results.prediction import prediction_record, prediction_text
+    from aiida_polymorph.search.recipe import normalise_composition
 
     check_figure_file(figure)
     code, potential = find_code(code_label), potential_node(potential_name)
     sets = {f"set_{node.pk}": node for node in map(structure_set, earlier)}
-    known = None if no_references else known_structures(composition, references, min(wanted["pressures_gpa"]))
+    formula, lowest = normalise_composition(composition), min(wanted["pressures_gpa"])
+    known = None if no_references else known_structures(formula, references, lowest, "the prediction is for")
     lammps = lammps_for(potential, lammps_label)
     builder = prediction_builder(composition, potential, code, known, sets, lammps=lammps, **wanted)
     process = run_prediction(builder, not no_wait)
@@ -155,25 +157,6 @@ def lammps_for(potential: PotentialData, label: str | None) -> orm.AbstractCode 
         return find_lammps(label)
     say("Molecular dynamics needs a potential of LAMMPS; the diagram will be the quasi-harmonic one.")
     return None
-
-
-def known_structures(composition: str, given: Sequence[str], pressure_gpa: float) -> StructureSetData | None:
-    """Return the known structures: those given, or those that ship for the composition; None where none do.
-
-    Raises:
-        ValueError: if one can't be found, or has another composition.
-    """
-    from aiida_polymorph.cli.nodes import given_phases
-    from aiida_polymorph.results.phase_inputs import known_phases
-    from aiida_polymorph.search.recipe import normalise_composition
-
-    formula = normalise_composition(composition)
-    if not given:
-        return known_phases(formula)
-    references = given_phases(given, None, pressure_gpa)
-    if references.composition != formula:
-        raise ValueError(f"the references are {references.composition}, the prediction is for {formula}")
-    return references.as_set()
 
 
 def prediction_builder(

@@ -10,7 +10,7 @@ from aiida_polymorph.data.lines import entry_of, line_of
 from aiida_polymorph.data.record import RecordData
 
 if TYPE_CHECKING:
-    from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram
+    from aiida_polymorph.thermodynamics.diagrams.diagram import PhaseDiagram, Undecided
 
 DROPPED = "dropped"
 """Fate of a phase that was not computed, since it can't be stable."""
@@ -58,7 +58,7 @@ class PhaseDiagramData(RecordData):
         known, reasons = space_groups or {}, lost or {}
         phases = [_phase(diagram, name, source, known.get(name), reasons.get(name)) for name, source in methods.items()]
         phases += [_dropped(name, reason, known.get(name)) for name, reason in (dropped or {}).items()]
-        open_parts = [asdict(each) for each in undecided(diagram, error_gpa)]
+        open_parts = undecided(diagram, error_gpa)
         return cls.from_record(
             {name: getattr(diagram, name) for name in ARRAYS},
             composition=composition,
@@ -68,7 +68,7 @@ class PhaseDiagramData(RecordData):
             convention=convention,
             lines=[entry_of(line) for line in diagram.lines],
             phases=phases,
-            undecided=[{**each, "temperatures_k": each.pop("temperatures")} for each in open_parts],
+            undecided=[undecided_entry(each) for each in open_parts],
             temperatures_k=[diagram.temperatures[0], diagram.temperatures[-1]],
             pressures_gpa=[diagram.pressures_gpa[0], diagram.pressures_gpa[-1]],
         )
@@ -85,6 +85,12 @@ class PhaseDiagramData(RecordData):
     def phases(self) -> Sequence[dict[str, Any]]:
         """What becomes of each phase."""
         return self.value("phases", [])
+
+
+def undecided_entry(part: Undecided) -> dict[str, Any]:
+    """Return a part of a diagram that is not decided, as the attribute `undecided` holds it."""
+    entry = asdict(part)
+    return {**entry, "temperatures_k": entry.pop("temperatures")}
 
 
 def _phase(

@@ -11,6 +11,7 @@ from aiida import orm
 
 from aiida_polymorph.data.free_energy import FreeEnergyData
 from aiida_polymorph.data.gibbs_energies import GibbsEnergiesData
+from aiida_polymorph.data.phase_diagram import undecided_entry
 from aiida_polymorph.data.record import RecordData
 from aiida_polymorph.thermodynamics.diagrams.decision import DecisionSettings, Knowledge, candidates_of, decide
 from aiida_polymorph.thermodynamics.diagrams.refinement import Candidate
@@ -47,11 +48,10 @@ def choose_points(settings: orm.Dict, atoms: orm.Int, avoided: orm.List | None =
     keys = {node.value("phase"): key for key, node in nodes.items() if key.startswith(HARMONIC)}
     spent = sum(key.startswith(DYNAMICS) for key in nodes) + len(failed)
     found = decide(known, atoms.value, DecisionSettings.from_dict(settings.get_dict()), spent)
-    undecided = [asdict(each) for each in found.undecided]
     return RecordData.from_record(
         {},
         points=[{**asdict(each), "key": keys[each.phase]} for each in found.points],
-        undecided=[{**each, "temperatures_k": each.pop("temperatures")} for each in undecided],
+        undecided=[undecided_entry(each) for each in found.undecided],
         further_points=found.effort.points,
         is_enough=found.effort.is_enough,
         odds=dict(zip(found.odds.names, found.odds.anywhere.tolist(), strict=True)),

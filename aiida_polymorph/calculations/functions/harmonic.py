@@ -23,9 +23,6 @@ from aiida_polymorph.thermodynamics.phonons.volume_grid import ZERO_POINT, GridC
 from aiida_polymorph.thermodynamics.surfaces.region import Region
 from aiida_polymorph.versioned import calcfunction
 
-LOST = "lost"
-"""Column of cells that are not their phase any more: why; "" for those that are."""
-
 
 @calcfunction
 def plan_cells(phases: StructureSetData, settings: orm.Dict, region: orm.Dict) -> StructureSetData:

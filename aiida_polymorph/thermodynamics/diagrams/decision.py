@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aiida_polymorph.plain import checked
-from aiida_polymorph.thermodynamics.diagrams.contests import Contests, line_contests, rival_contests
+from aiida_polymorph.thermodynamics.diagrams.contests import Contests, open_contests
 from aiida_polymorph.thermodynamics.diagrams.diagram import Undecided
 from aiida_polymorph.thermodynamics.diagrams.next_points import Effort, effort, next_points
 from aiida_polymorph.thermodynamics.diagrams.point_options import mesh_of
@@ -181,8 +181,7 @@ def _contests(candidates: Sequence[Candidate], settings: DecisionSettings) -> Co
     surfaces = [each.surface() for each in candidates]
     axes = [np.linspace(each.min(), each.max(), LINE_CELLS + 1) for each in (grid.temperatures, grid.pressures_gpa)]
     lines = stable_lines(surfaces, *axes) if len(surfaces) > 1 else []
-    found = line_contests(candidates, lines, sharpness).and_also(rival_contests(candidates, sharpness))
-    return found.still_open(candidates)
+    return open_contests(candidates, lines, sharpness)
 
 
 def _target(contests: Contests, name: str, atoms: int) -> float:
